@@ -101,6 +101,8 @@ pub struct Counters {
     pub messages: Count,
     /// Edits, deletions and reactions recorded.
     pub marks: Count,
+    /// Messages that `EXPIRE` has deleted.
+    pub expired: Count,
     /// Entries put into an outbox: a message to three sessions counts three times.
     pub deliveries: Count,
     /// Cursor moves.
@@ -178,7 +180,7 @@ impl Counters {
     }
 
     /// Every number except the commit times: name, type, help text, value.
-    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 24] {
+    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 25] {
         use MetricType::{Counter, Gauge};
         let of = Count::get;
         let uptime = self.start.0.elapsed().as_secs();
@@ -202,6 +204,7 @@ impl Counters {
             ("commands", Counter, "Commands decided.", of(&self.commands)),
             ("messages", Counter, "Messages recorded.", of(&self.messages)),
             ("marks", Counter, "Edits, deletions and reactions recorded.", of(&self.marks)),
+            ("expired", Counter, "Messages deleted by EXPIRE.", of(&self.expired)),
             ("deliveries", Counter, "Entries pushed to connections.", of(&self.deliveries)),
             ("receipts", Counter, "Receipts recorded.", of(&self.receipts)),
             (

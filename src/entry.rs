@@ -64,6 +64,8 @@ pub enum EntryKind {
     Message,
     /// A change of a group; its text is the change.
     Group,
+    /// How long what is said from then on is kept: its text is a number of seconds, or `-`.
+    Expire,
     /// A mark: the new text of its message.
     Edit,
     /// A mark: the end of its message. Its text is `-`.
@@ -182,6 +184,9 @@ pub struct EntryPos {
     pub author_seq: i64,
     /// Of a mark, the message that it is about; otherwise 0.
     pub about: EntryId,
+    /// It, or the message that it is about, has expired in a conversation with `EXPIRE`. Nothing is
+    /// left but this place, to which a cursor may still be moved.
+    pub expired: bool,
 }
 
 /// An entry as a reader sees it.
@@ -226,6 +231,8 @@ pub struct EntryTags {
     pub by_operator: bool,
     /// The number of the `AT` or `UNLESS` that sent it.
     pub late: Option<u64>,
+    /// It expires this many seconds after its time.
+    pub exp: Option<u32>,
     /// The device of its author that made it. Never sent.
     pub device: Option<DeviceNumber>,
     /// The reactions that hold, with their counts, the most frequent first. In rows of `HIST` only.

@@ -243,6 +243,14 @@ pub const RECENT: usize = 16_384;
 /// Faults of a damaged database that a check names before it stops: as many as a person reads
 /// before restoring a backup.
 pub const FINDINGS: usize = 100;
+/// Seconds after which `EXPIRE` may have messages deleted: at least as long as deleting them may take,
+/// at most a year.
+pub const TTL_MIN: u32 = 60;
+pub const TTL_MAX: u32 = 31_536_000;
+/// Messages deleted in one step of `EXPIRE`. Each is looked up and written in several places, in its
+/// own right: about 30 µs.
+pub const EXPIRED: usize = 128;
+
 /// Entries deleted in one step of retention. It counts as half a batch, since each is looked at,
 /// blanked and deleted, and shares the batch with users' commands.
 pub const EXPIRE: usize = 512;

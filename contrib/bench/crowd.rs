@@ -282,6 +282,7 @@ impl<P: Writer> Crowd<P> {
             author: member.account,
             author_seq: seq,
             about: EntryId(0),
+            expired: false,
         };
         self.changes.push(Change::Entry(NewEntry {
             pos,

@@ -186,6 +186,7 @@ impl Log {
             author,
             author_seq,
             about: EntryId(0),
+            expired: false,
         };
         let kind = EntryKind::Message;
         if talk.added.ids.is_empty() {

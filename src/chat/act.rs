@@ -35,6 +35,8 @@ pub enum Act {
     Delete { about: EntryId },
     /// Reacts to a message with a word; `None`: takes the reaction back.
     React { about: EntryId, word: Option<Box<str>> },
+    /// Has what is said there from now on deleted after `seconds`; `None`: no longer.
+    Expire { to: Target, seconds: Option<u32> },
     /// Puts a command off until it is due: `act`, stored as `command`. With `unless` it is carried
     /// out only if that has not come about for this message by then.
     Schedule {
@@ -103,7 +105,9 @@ impl Act {
             Act::Edit { body, .. } => Act::MARK + body.len() / Act::TEXT,
             // The text of what is forwarded is not known yet.
             Act::SendFile { .. } => 2,
-            Act::Forward { .. } | Act::Delete { .. } | Act::React { .. } => Act::MARK,
+            Act::Forward { .. } | Act::Delete { .. } | Act::React { .. } | Act::Expire { .. } => {
+                Act::MARK
+            }
             // It may be due at once.
             Act::Schedule { act, .. } => Act::MARK + act.weight(),
             Act::Unschedule { .. } | Act::Flag { .. } => Act::MARK,
@@ -174,6 +178,7 @@ impl Act {
             Act::Edit { .. } => "EDIT",
             Act::Delete { .. } => "DEL",
             Act::React { .. } => "REACT",
+            Act::Expire { .. } => "EXPIRE",
             Act::Schedule { unless: Some(_), .. } => "UNLESS",
             Act::Schedule { unless: None, .. } | Act::Unschedule { .. } => "AT",
             Act::Advance { cursor, .. }

@@ -15,7 +15,7 @@ mod groups;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::account_lists::{Devices, LaterNumbers};
 use super::cache::Cache;
@@ -393,6 +393,19 @@ impl Directory {
             self.recent.pop_front();
         }
         self.recent.push_back(pos);
+    }
+
+    /// Records that these messages have expired, and the marks about them.
+    pub fn expire(&mut self, messages: &FxHashSet<EntryId>) {
+        for id in messages {
+            let at = self.recent.binary_search_by_key(id, |pos| pos.id).ok();
+            if let Some(pos) = at.and_then(|at| self.recent.get_mut(at)) {
+                pos.expired = true;
+            }
+        }
+        for mark in self.recent.iter_mut().filter(|pos| pos.about != EntryId(0)) {
+            mark.expired |= messages.contains(&mark.about);
+        }
     }
 
     /// To be called between two batches. Drops what only one batch needed, and evicts unused items

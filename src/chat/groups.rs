@@ -305,7 +305,7 @@ impl Chat {
             (ConversationKind::Group(name.clone()), EntryId(0), MoveNumber(0));
         let members = vec![member];
         let (marks, rules) = (Marks::default(), GroupRules::default());
-        let log = Conversation { id, kind, head, seq: 0, moved, marks, rules, members };
+        let log = Conversation { id, kind, head, seq: 0, moved, marks, rules, ttl: None, members };
         self.directory.learn_conversation(log);
         self.batch.changes.push(Change::Group { id, name: name.clone() });
         self.batch.changes.push(Change::Stay { conversation: id, account: founder, stay });

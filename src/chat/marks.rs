@@ -294,7 +294,8 @@ impl Chat {
     ) -> (EntryId, usize) {
         self.newest.entry.0 += 1;
         let id = self.newest.entry;
-        let mut pos = EntryPos { conversation, id, seq: 0, author, author_seq: 0, about };
+        let mut pos =
+            EntryPos { conversation, id, seq: 0, author, author_seq: 0, about, expired: false };
         let (mut after, mut of_two) = (EntryId(0), None);
         if let Some(log) = self.directory.conversation_mut(conversation) {
             (pos.seq, after) = (log.seq, log.marks.newest);

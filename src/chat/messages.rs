@@ -191,7 +191,11 @@ impl Chat {
         let asked = if once.is_some() { "ONCE" } else { verb };
         let about = tags.as_ref().and_then(|tags| tags.re);
         let (kind, text) = (EntryKind::Message, own.unwrap_or(text));
-        let tags = tagged(who, tags);
+        let mut tags = tagged(who, tags);
+        let ttl = self.directory.cached(conversation).and_then(|log| log.ttl);
+        if ttl.is_some() {
+            tags.get_or_insert_default().exp = ttl;
+        }
         let (pos, at) = self.append(conversation, who.account, kind, tags, text, now);
         if let Some(message) = about {
             self.batch.changes.push(Change::Replied { message, reply: pos.id });
@@ -229,7 +233,8 @@ impl Chat {
         self.batch.changes.push(Change::Direct { id, pair, begun });
         let (kind, head, moved) = (ConversationKind::Direct(pair), EntryId(0), MoveNumber(0));
         let (marks, rules) = (Marks::default(), GroupRules::default());
-        let log = Conversation { id, kind, head, seq: 0, moved, marks, rules, members };
+        let ttl = None;
+        let log = Conversation { id, kind, head, seq: 0, moved, marks, rules, ttl, members };
         self.directory.learn_conversation(log);
         id
     }
@@ -247,8 +252,15 @@ impl Chat {
     ) -> (EntryPos, usize) {
         self.newest.entry.0 += 1;
         let id = self.newest.entry;
-        let mut pos =
-            EntryPos { conversation, id, seq: 1, author, author_seq: 1, about: EntryId(0) };
+        let mut pos = EntryPos {
+            conversation,
+            id,
+            seq: 1,
+            author,
+            author_seq: 1,
+            about: EntryId(0),
+            expired: false,
+        };
         let (mut after, mut of_two, mut last) = (EntryId(0), None, None);
         if let Some(log) = self.directory.conversation_mut(conversation) {
             after = log.head;

@@ -16,6 +16,7 @@ mod cache;
 mod calls;
 mod devices;
 pub mod directory;
+mod expire;
 mod files;
 mod flags;
 mod groups;
@@ -50,7 +51,7 @@ use crate::entry::{
 use crate::name::{DeviceName, Handle, Target};
 use crate::preferences::Preferences;
 use crate::store::placed::PlacedFile;
-use crate::store::{Added, Change, Expire, Later, Need, Newest, Rank};
+use crate::store::{Added, Change, Later, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
@@ -123,6 +124,8 @@ enum Plan {
     Mark(Box<marks::Mark>),
     /// A flag is set or taken away.
     Flag(Box<flags::FlagPlan>),
+    /// How long messages are kept.
+    Expire(expire::ExpirePlan),
     /// A command is put off, or struck.
     Later(later::LaterPlan),
     /// Cursors move.
@@ -180,6 +183,8 @@ pub struct Chat {
     exempt_marks: Vec<(ConversationId, AccountId, i64, i64)>,
     /// Up to where devices have received everything, as this batch says.
     places: FxHashMap<(AccountId, DeviceNumber), EntryId>,
+    /// Messages that expire with this batch; the store still has them.
+    expired: FxHashSet<EntryId>,
     /// Ranks of direct chats that this batch has changed.
     ranked: Vec<(ConversationId, AccountId, Rank)>,
     /// Members of direct chats of whom the store says that something waits while nothing does any
@@ -205,6 +210,7 @@ impl Chat {
             marked: Vec::new(),
             exempt_marks: Vec::new(),
             places: FxHashMap::default(),
+            expired: FxHashSet::default(),
             ranked: Vec::new(),
             unsettled: VecDeque::new(),
             is_unsettled: FxHashSet::default(),
@@ -255,6 +261,7 @@ impl Chat {
             Act::Edit { about, body } => self.plan_edit(who, *about, body, now),
             Act::Delete { about } => self.plan_delete(who, *about, now),
             Act::React { about, word } => self.plan_react(who, *about, word.as_deref()),
+            Act::Expire { to, seconds } => self.plan_expire(who, to, *seconds),
             Act::Schedule { due, unless, act, .. } => {
                 self.plan_schedule(who, *due, *unless, act, now)
             }
@@ -293,6 +300,7 @@ impl Chat {
             Plan::Send(message) => self.send(who, message, text, now),
             Plan::Mark(mark) => self.mark(who, *mark, text, now),
             Plan::Flag(plan) => self.flag(who, *plan, now),
+            Plan::Expire(plan) => self.set_ttl(who, plan, now),
             Plan::Later(plan) => self.change_later(who, plan, text, now),
             Plan::Advance(moves) => self.advance(who, moves, now),
             Plan::Group(plan) => self.change_group(who, plan, now),
@@ -331,17 +339,6 @@ impl Chat {
     /// Records that a token was used.
     pub fn used(&mut self, id: TokenId, now: Millis) {
         self.batch.changes.push(Change::TokenUsed { id, time: now });
-    }
-
-    /// Records a step of expiry, unless it was planned for another state of the log.
-    pub fn expire(&mut self, step: Expire) {
-        if let Expire::Entries { after, upto } = step {
-            if after != self.newest.floor || upto <= after || upto > self.newest.entry {
-                return;
-            }
-            self.newest.floor = upto;
-        }
-        self.batch.changes.push(Change::Expire(step));
     }
 
     /// Completes the batch and returns it, to be recorded and then told. Each touched conversation
@@ -399,6 +396,7 @@ impl Chat {
     pub fn committed(&mut self) {
         self.recorded = self.newest;
         self.exempt_marks.clear();
+        self.expired.clear();
         self.directory.tidy();
     }
 
@@ -408,6 +406,7 @@ impl Chat {
         self.newest = self.recorded;
         self.batch = Batch::default();
         (self.soonest, self.at_once) = (None, None);
+        self.expired.clear();
         self.touched.clear();
         self.appended.clear();
         self.marked.clear();

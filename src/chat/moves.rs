@@ -53,7 +53,8 @@ impl Chat {
         of_all: bool,
     ) -> Result<Plan, Stop> {
         let no_message = Refusal::NoSuchMessage(id.0);
-        let step = self.plan_step(who.account, id).and_then(|step| Ok(step.ok_or(no_message)?));
+        let step =
+            self.plan_step(who.account, id, of_all).and_then(|step| Ok(step.ok_or(no_message)?));
         let (step, account) = both(step, self.directory.account(who.account))?;
         let (from, steps) = (account.handle.clone(), SmallVec::from([step]));
         let place = (cursor == Cursor::Delivered && of_all).then_some(id);
@@ -67,7 +68,7 @@ impl Chat {
         ids: &[EntryId],
         answer: Option<EntryId>,
     ) -> Result<Plan, Stop> {
-        let steps = ids.iter().filter_map(|id| self.plan_step(who.account, *id).transpose());
+        let steps = ids.iter().filter_map(|id| self.plan_step(who.account, *id, false).transpose());
         let (account, steps) = both(self.directory.account(who.account), all(ids.len(), steps))?;
         let (from, steps) = (account.handle.clone(), steps.into());
         // Without a command that names the newest entry, the last of these is it.
@@ -76,9 +77,16 @@ impl Chat {
         Ok(Plan::Advance(CursorMoves { cursor, from, steps, answer, place }))
     }
 
-    /// Plans a move to an entry; `None` if `me` may not see it.
-    fn plan_step(&self, me: AccountId, id: EntryId) -> Result<Option<CursorMove>, Stop> {
-        let Some((pos, log, member)) = self.visible_place(me, id)? else { return Ok(None) };
+    /// Plans a move to an entry; `None` if `me` may not see it. A command that has `named` the entry
+    /// finds no expired one. All others are about what the session was sent.
+    fn plan_step(
+        &self,
+        me: AccountId,
+        id: EntryId,
+        named: bool,
+    ) -> Result<Option<CursorMove>, Stop> {
+        let found = if named { self.visible_place(me, id) } else { self.place_of(me, id) };
+        let Some((pos, log, member)) = found? else { return Ok(None) };
         let exempt = self.exempt_upto(log, member, &pos);
         Ok(Some(match &log.kind {
             ConversationKind::Group(name) => {
@@ -115,6 +123,15 @@ impl Chat {
     /// Where an entry stands, its conversation, and `me` as a member there; `None` if `me` may not
     /// see it.
     pub(super) fn visible_place(
+        &self,
+        me: AccountId,
+        id: EntryId,
+    ) -> Result<Option<(EntryPos, &Conversation, &Member)>, Stop> {
+        Ok(self.place_of(me, id)?.filter(|(pos, ..)| !self.has_expired(pos)))
+    }
+
+    /// The same, also of an entry that `EXPIRE` has deleted.
+    fn place_of(
         &self,
         me: AccountId,
         id: EntryId,

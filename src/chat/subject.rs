@@ -82,6 +82,9 @@ impl Chat {
             return Err(Refusal::NotAMessage { id, about: Some(pos.about.0) }.into());
         }
         let message = self.message(pos.id)?.ok_or(Refusal::NoSuchMessage(id))?;
+        if message.kind == EntryKind::Expire {
+            return Err(Refusal::NotAMessageButExpire(id).into());
+        }
         if message.kind != EntryKind::Message {
             return Err(Refusal::NotAMessage { id, about: None }.into());
         }

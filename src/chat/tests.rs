@@ -6,7 +6,7 @@ use crate::group_rules::GroupRules;
 use crate::limits;
 use crate::name::DisplayName;
 use crate::store::{
-    Account, Conversation, ConversationKind, Fact, Fronts, Marks, Member, Pair, Stay,
+    Account, Conversation, ConversationKind, Expire, Fact, Fronts, Marks, Member, Pair, Stay,
 };
 use crate::wire::request::GroupChange;
 
@@ -236,6 +236,7 @@ fn the_newest_entries_are_found_by_ids_with_gaps() {
         author: ANA.account,
         author_seq: id,
         about: EntryId(0),
+        expired: false,
     };
     for id in [3, 4, 1_000_000_000_000] {
         chat.directory().learn_newest(pos(id));
@@ -274,6 +275,7 @@ fn group(chat: &mut Chat, members: i64) -> (Handle, EntryPos) {
         author: ANA.account,
         author_seq: 1,
         about: EntryId(0),
+        expired: false,
     };
     let stay = Stay { since: (EntryId(1), 1), until: None, removed: false };
     let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
@@ -287,6 +289,7 @@ fn group(chat: &mut Chat, members: i64) -> (Handle, EntryPos) {
         moved,
         marks: Marks::default(),
         rules: GroupRules::default(),
+        ttl: None,
         members,
     });
     chat.newest.entry = EntryId(1);
@@ -361,6 +364,7 @@ fn the_directory_is_bounded_in_bytes_and_keeps_what_is_in_use() {
             moved,
             marks: Marks::default(),
             rules: GroupRules::default(),
+            ttl: None,
             members,
         });
         assert!(chat.directory.group_of(ANA.account, &name).is_ok(), "in use");

@@ -424,9 +424,7 @@ impl HubState {
                 self.pending.push(Pending::Online { accounts, answer });
             }
             Work::Expire { step, answer } => {
-                self.chat.expire(step);
-                self.needs_wipe |= step.deletes_text();
-                self.pending.push(Pending::Expired(answer));
+                self.expire(step, answer);
             }
             Work::Wipe { answer } => self.pending.push(Pending::Wipe(answer)),
             #[cfg(feature = "postgres")]

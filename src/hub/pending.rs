@@ -10,6 +10,7 @@ use super::orders::Leaving;
 use super::watch::Awaits;
 use super::{Answer, Done, Entered, HubState};
 use crate::entry::{AccountId, SessionId};
+use crate::store::Expire;
 use crate::wakeups;
 use crate::wire::refusal::Refusal;
 
@@ -35,13 +36,21 @@ pub(super) enum Pending {
     Waits(SessionId),
     /// A `WAIT` is satisfied, unless a member was added again since.
     Waited(SessionId, Awaits),
-    /// The answer to a step of expiry.
-    Expired(Answer<bool>),
+    /// The answer to a step of expiry, which deletes this many messages.
+    Expired(Answer<bool>, usize),
     /// Expired text has to be removed from the write-ahead log.
     Wipe(Answer<bool>),
 }
 
 impl HubState {
+    /// Has a step of expiry recorded with this batch.
+    pub(super) fn expire(&mut self, step: Expire, answer: Answer<bool>) {
+        self.needs_wipe |= step.deletes_text();
+        let messages = if let Expire::Messages(due) = &step { due.len() } else { 0 };
+        self.chat.expire(step);
+        self.pending.push(Pending::Expired(answer, messages));
+    }
+
     /// Gives all answers that wait for the end of this batch, and wakes the sessions it concerned.
     pub(super) fn answer_pending(&mut self, committed: bool) {
         // Each wake-up of a thread on the way may interrupt this one, so they come at the end.
@@ -92,7 +101,10 @@ impl HubState {
                 // Its count may rest on changes that were not recorded.
                 Pending::Waits(session) => self.end_watch(session, self.lost.clone()),
                 Pending::Waited(session, awaits) => self.answer_waited(session, awaits),
-                Pending::Expired(answer) => {
+                Pending::Expired(answer, messages) => {
+                    if committed {
+                        self.tally.expired(messages);
+                    }
                     answer.give(committed);
                 }
                 Pending::Wipe(answer) => wipe = Some(answer),

@@ -1,5 +1,5 @@
-//! Deleting entries older than the retention period (`--keep`): a thread that looks for them and
-//! asks the hub to delete them, one small step after the other. It also sees to it that text that
+//! Deleting entries older than the retention period (`--keep`), and messages whose time has come
+//! (`EXPIRE`): a thread that looks for them and asks the hub to delete them, one small step after the other. It also sees to it that text that
 //! was deleted, in this way or with `DEL`, leaves the write-ahead log, and that contents of files
 //! leave the disk when no entry has them.
 //!
@@ -107,6 +107,10 @@ impl Retention {
 
     fn next(&mut self) -> Result<Option<Expire>, Error> {
         let now = self.clock.now();
+        let step = self.ask_store(|reader| reader.next_expired(now))?;
+        if step.is_some() {
+            return Ok(step);
+        }
         let before = |time| Millis(now.0.saturating_sub(time));
         if self.time > 0 {
             let before = before(self.time);

@@ -227,7 +227,9 @@ impl HubState {
                         Unspent { bytes: body.len() as u64, groups: 0 }
                     }
                     EntryKind::Group => Unspent { bytes: 0, groups: u64::from(pos.seq == 1) },
-                    EntryKind::Del | EntryKind::React | EntryKind::Flag => Unspent::default(),
+                    EntryKind::Expire | EntryKind::Del | EntryKind::React | EntryKind::Flag => {
+                        Unspent::default()
+                    }
                 };
                 self.give_back(who.session, unspent);
             }

@@ -32,6 +32,11 @@ impl Tally {
         self.counters.commits_failed.add(1);
     }
 
+    /// Counts messages that `EXPIRE` has deleted.
+    pub(super) fn expired(&self, messages: usize) {
+        self.counters.expired.add(messages as u64);
+    }
+
     /// Lets nothing be recorded, or all again.
     pub(super) fn set_read_only(&self, on: bool) {
         self.counters.read_only.set(on.into());

@@ -130,7 +130,11 @@ impl HubState {
         let (says, reacts) = match entry.kind {
             EntryKind::Message => (true, false),
             EntryKind::React => (false, &*entry.body != "-"),
-            EntryKind::Group | EntryKind::Edit | EntryKind::Del | EntryKind::Flag => return,
+            EntryKind::Group
+            | EntryKind::Expire
+            | EntryKind::Edit
+            | EntryKind::Del
+            | EntryKind::Flag => return,
         };
         for ((id, session), watch) in watches.lane(Condition::Answered) {
             let is_answered = (re == Some(*id) && (says || reacts))

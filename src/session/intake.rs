@@ -159,6 +159,7 @@ impl Session {
             | Act::Delete { .. }
             | Act::React { .. }
             | Act::Flag { .. }
+            | Act::Expire { .. }
             | Act::SendFile { .. }
             | Act::Schedule { .. } => 0,
             Act::Group {
@@ -194,6 +195,7 @@ impl Session {
                 | Act::Delete { .. }
                 | Act::React { .. }
                 | Act::Flag { .. }
+                | Act::Expire { .. }
                 | Act::SendFile { .. }
                 | Act::Schedule { .. }
                 | Act::Group { .. }
@@ -266,6 +268,7 @@ impl Session {
             }
             ActCommand::Unschedule { number } => Act::Unschedule { number },
             ActCommand::React { about, word } => Act::React { about: which(about)?, word },
+            ActCommand::Expire { to, seconds } => Act::Expire { to, seconds },
             ActCommand::Send { to, body, once } => Act::Send { to, body, once },
             ActCommand::Rename(name) => Act::Rename(name),
             ActCommand::Prefer(preference) => Act::Prefer(preference),

@@ -236,6 +236,7 @@ impl Session {
             EntryKind::Message if row.is_gone() => Refusal::Gone(id.0),
             EntryKind::Message => Refusal::NoSuchMessage(id.0),
             EntryKind::Group => Refusal::NotAMessage { id: id.0, about: None },
+            EntryKind::Expire => Refusal::NotAMessageButExpire(id.0),
             _ => Refusal::NotAMessage { id: id.0, about },
         })
     }

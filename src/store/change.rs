@@ -1,6 +1,8 @@
 //! Everything that can be written: each write is a [`Change`], so a feature adds a variant, not a
 //! method.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::{
@@ -121,6 +123,8 @@ pub enum Change {
     Head { conversation: ConversationId, head: EntryId, seq: i64, moved: MoveNumber, added: Added },
     /// The newest numbers of the service.
     Newest(Newest),
+    /// What is said in a conversation from now on is deleted after this many seconds; `None`: never.
+    Ttl { conversation: ConversationId, seconds: Option<u32> },
     /// A step of expiry.
     Expire(Expire),
 }
@@ -146,10 +150,12 @@ pub enum Rank {
 }
 
 /// A step of expiry. Each is small, so that it can share a batch with other work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expire {
     /// Entries above `after` and up to `upto` expire: nobody can read their text any more.
     Entries { after: EntryId, upto: EntryId },
+    /// These messages have expired by `EXPIRE`, each with when it was due, in that order.
+    Messages(Arc<[(Millis, EntryId)]>),
     /// The files of entries up to `upto` are forgotten. The entries stay.
     Files { upto: EntryId },
     /// The contents that the store listed as dropped, up to this number of its list, have been
@@ -163,7 +169,7 @@ pub enum Expire {
 
 impl Expire {
     /// Whether text is deleted by it, which may still be in the write-ahead log then.
-    pub fn deletes_text(self) -> bool {
+    pub fn deletes_text(&self) -> bool {
         !matches!(self, Expire::Files { .. } | Expire::Swept { .. })
     }
 }

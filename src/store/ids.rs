@@ -1,7 +1,8 @@
 //! A list of ascending ids in few bytes: each is stored as the difference to the one before it (the
 //! first: to 0), in groups of seven bits, the lowest first, with the eighth bit set if more follow
 //! (LEB128). Neighbours in a conversation are close to each other, so most ids take one to three
-//! bytes.
+//! bytes. A difference of 0 says that the next one leads to an id that is not listed any more: that
+//! of an entry which has expired, after which the list is continued.
 
 use crate::entry::EntryId;
 
@@ -13,6 +14,17 @@ pub(super) fn encode(after: EntryId, ids: &[EntryId]) -> Vec<u8> {
     for id in ids {
         put(&mut out, id.0.abs_diff(last));
         last = id.0;
+    }
+    out
+}
+
+/// Encodes `ids`, which must be ascending, so that the list is continued after `end`.
+pub(super) fn encode_upto(ids: &[EntryId], end: EntryId) -> Vec<u8> {
+    let mut out = encode(EntryId(0), ids);
+    let last = ids.last().copied().unwrap_or_default();
+    if end > last {
+        put(&mut out, 0);
+        put(&mut out, end.0.abs_diff(last.0));
     }
     out
 }
@@ -67,10 +79,43 @@ impl Ids {
     /// The next id, and where the one after it begins. A list that is cut short or does not ascend
     /// ends there; callers that expect more notice by counting.
     fn read(&self) -> Option<(EntryId, usize)> {
-        let mut at = self.at;
-        let step = take(&self.bytes, &mut at)?;
-        let id = self.last.0.checked_add_unsigned(step).filter(|_| step > 0)?;
-        Some((EntryId(id), at))
+        let (mut last, mut at) = (self.last, self.at);
+        loop {
+            let (id, after, is_listed) = self.step(last, at)?;
+            if is_listed {
+                return Some((id, after));
+            }
+            (last, at) = (id, after);
+        }
+    }
+
+    /// The id after `last` at the byte `at`, the byte after it, and whether it is listed.
+    fn step(&self, last: EntryId, mut at: usize) -> Option<(EntryId, usize, bool)> {
+        let mut step = take(&self.bytes, &mut at)?;
+        let is_listed = step > 0;
+        if !is_listed {
+            step = take(&self.bytes, &mut at)?;
+        }
+        let id = last.0.checked_add_unsigned(step).filter(|_| step > 0)?;
+        Some((EntryId(id), at, is_listed))
+    }
+
+    /// The id after which the list is continued.
+    pub(super) fn end(&self) -> EntryId {
+        self.walk().0
+    }
+
+    /// Whether it is a list up to its last byte.
+    pub(super) fn is_whole(&self) -> bool {
+        self.walk().1 == self.bytes.len()
+    }
+
+    fn walk(&self) -> (EntryId, usize) {
+        let (mut last, mut at) = (self.last, self.at);
+        while let Some((id, after, _)) = self.step(last, at) {
+            (last, at) = (id, after);
+        }
+        (last, at)
     }
 }
 
@@ -114,6 +159,19 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_continued_after_what_has_expired() {
+        for left in [&[][..], &[5], &[5, 900]] {
+            let mut list = encode_upto(&ids(left), EntryId(900));
+            assert_eq!(Ids::new(&*list).end(), EntryId(900));
+            assert_eq!(Ids::new(&*list).collect::<Vec<_>>(), ids(left));
+            list.extend(encode(EntryId(900), &ids(&[901, 5000])));
+            let all: Vec<EntryId> = ids(left).into_iter().chain(ids(&[901, 5000])).collect();
+            assert_eq!(Ids::new(&*list).collect::<Vec<_>>(), all);
+            assert_eq!(Ids::new(list).seek(EntryId(900)), Some(EntryId(901)));
+        }
+    }
+
+    #[test]
     fn seeking_passes_over_what_is_below() {
         let mut list = Ids::new(encode(EntryId(0), &ids(&[5, 900, 901])));
         assert_eq!(list.seek(EntryId(0)), Some(EntryId(5)));
@@ -125,9 +183,9 @@ mod tests {
 
     #[test]
     fn damage_ends_a_list() {
-        for bytes in [&[0x80][..], &[0], &[0xff; 12]] {
+        for bytes in [&[0x80][..], &[0], &[0, 0], &[0, 0x80], &[0xff; 12]] {
             assert_eq!(Ids::new(bytes).next(), None);
         }
-        assert_eq!(Ids::new([3, 0, 4]).collect::<Vec<_>>(), ids(&[3]));
+        assert_eq!(Ids::new([3, 0, 0, 4]).collect::<Vec<_>>(), ids(&[3]));
     }
 }

@@ -89,6 +89,8 @@ pub struct Conversation {
     pub marks: Marks,
     /// The rules of a group; of no meaning in a direct chat.
     pub rules: GroupRules,
+    /// What is said in it is deleted after this many seconds.
+    pub ttl: Option<u32>,
     /// Its members, including past members of a group, sorted by account.
     pub members: Vec<Member>,
 }

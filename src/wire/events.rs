@@ -97,9 +97,10 @@ impl<'a> EntryLine<'a> {
 }
 
 /// The kinds of entries that have an event.
-const KINDS: [EntryKind; 6] = [
+const KINDS: [EntryKind; 7] = [
     EntryKind::Message,
     EntryKind::Group,
+    EntryKind::Expire,
     EntryKind::Edit,
     EntryKind::Del,
     EntryKind::React,
@@ -119,6 +120,7 @@ fn event_word(kind: EntryKind) -> &'static str {
     match kind {
         EntryKind::Message => "MSG",
         EntryKind::Group => "GROUP",
+        EntryKind::Expire => "EXPIRE",
         EntryKind::Edit => "EDIT",
         EntryKind::Del => "DEL",
         EntryKind::React => "REACT",

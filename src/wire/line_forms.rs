@@ -46,7 +46,7 @@ const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static s
 }
 
 /// Every form of line that the server sends.
-pub static LINE_FORMS: [LineForm; 40] = [
+pub static LINE_FORMS: [LineForm; 41] = [
     own(
         "HELLO",
         "HELLO papo/1 <server> type HELP",
@@ -64,6 +64,7 @@ pub static LINE_FORMS: [LineForm; 40] = [
     ),
     event("MSG", "MSG <id> <time> <from> <to> <tags> <body>"),
     event("GROUP", "GROUP <id> <time> <from> <#group> <tags> <change>"),
+    event("EXPIRE", "EXPIRE <id> <time> <from> <to> - <seconds or ->"),
     event("EDIT", "EDIT <id> <time> <from> <to> re=<id> <new text>"),
     event("DEL", "DEL <id> <time> <from> <to> re=<id> -"),
     event("REACT", "REACT <id> <time> <from> <to> re=<id>[,at=<author>] <word or ->"),

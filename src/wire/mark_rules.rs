@@ -104,6 +104,21 @@ fn joins_emoji(c: char) -> bool {
     matches!(c, '\u{200D}' | '\u{E0020}'..='\u{E007F}')
 }
 
+/// `EXPIRE = target (seconds / "-")`, with 60 to 31536000 seconds
+pub(super) fn expire(input: &str) -> ParseResult<'_, Command> {
+    const LABEL: &str = "60 to 31536000 seconds, or -";
+    let seconds = field(LABEL, |word| {
+        if word == "-" {
+            return Some(None);
+        }
+        let digits = word.bytes().all(|b| b.is_ascii_digit());
+        let seconds = digits.then(|| word.parse().ok()).flatten();
+        seconds.filter(|n| (limits::TTL_MIN..=limits::TTL_MAX).contains(n)).map(Some)
+    });
+    map((target, seconds), |(to, seconds)| Command::Act(ActCommand::Expire { to, seconds }))
+        .parse(input)
+}
+
 /// `MARKS = which ["after" id]`
 pub(super) fn marks(input: &str) -> ParseResult<'_, Command> {
     let after = opt_field(preceded(keyword("after"), cut(id)));

@@ -61,6 +61,8 @@ pub enum Refusal {
     NoMessageHasId(i64),
     /// The entry is no message: a mark about the message `about`, or a change of a group.
     NotAMessage { id: i64, about: Option<i64> },
+    /// The id is that of an `EXPIRE`.
+    NotAMessageButExpire(i64),
     /// The message was deleted.
     Gone(i64),
     /// Nothing was put that could be sent.
@@ -201,6 +203,7 @@ impl Refusal {
             Refusal::NoSuchMessage(_)
             | Refusal::NoMessageHasId(_)
             | Refusal::NotAMessage { .. }
+            | Refusal::NotAMessageButExpire(_)
             | Refusal::Gone(_)
             | Refusal::NothingLater(_)
             | Refusal::NothingSent(_)
@@ -309,6 +312,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::NotAMessage { id, about: None } => {
                 write!(f, "{id}: not a message, but a change of a group or a flag; use a message's id")
+            }
+            Refusal::NotAMessageButExpire(id) => {
+                write!(f, "{id}: not a message, but an EXPIRE; use a message's id")
             }
             Refusal::Gone(id) => write!(f, "{id}: this message was deleted"),
             Refusal::NothingPut => f.write_str("nothing was put yet; PUT <base64> adds bytes"),

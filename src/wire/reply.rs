@@ -199,7 +199,7 @@ impl AdminList {
 }
 
 /// The verbs that make an entry, as [`Reply::Sent`] names them.
-pub(super) const SENDING: [&str; 6] = ["MSG", "RE", "FWD", "EDIT", "DEL", "REACT"];
+pub(super) const SENDING: [&str; 7] = ["MSG", "RE", "FWD", "EDIT", "DEL", "REACT", "EXPIRE"];
 
 /// The verbs that put a command off, as [`Reply::Scheduled`] names them.
 pub(super) const SCHEDULING: [&str; 2] = ["AT", "UNLESS"];

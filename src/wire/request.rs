@@ -52,6 +52,8 @@ pub enum ActCommand {
     Delete { about: Which },
     /// `REACT`; no word takes the reaction back.
     React { about: Which, word: Option<Box<str>> },
+    /// `EXPIRE`; no seconds: what is said from then on stays.
+    Expire { to: Target, seconds: Option<u32> },
     /// `AT`, and `UNLESS` with a condition.
     Schedule { due: DueTime, unless: Option<(Which, Condition)>, later: LaterCommand },
     /// `AT DEL`

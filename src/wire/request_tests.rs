@@ -181,6 +181,8 @@ fn what_is_done_with_a_message_reads_its_forms() {
         ("REACT 17 -", act(ActCommand::React { about: id, word: None })),
         ("REACT 17 👍", act(ActCommand::React { about: id, word: Some("👍".into()) })),
         ("REACT last +1", act(ActCommand::React { about: Which::Last, word: Some("+1".into()) })),
+        ("EXPIRE bia 60", act(ActCommand::Expire { to: person("bia"), seconds: Some(60) })),
+        ("expire bia -", act(ActCommand::Expire { to: person("bia"), seconds: None })),
         ("MARKS 17", Command::Query(Query::Marks { which: id, after: None })),
         ("MARKS 17 after 9", Command::Query(Query::Marks { which: id, after: Some(EntryId(9)) })),
         ("HIST bia re 17", hist(None, Some(id))),

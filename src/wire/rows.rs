@@ -143,7 +143,7 @@ macro_rules! lines {
         /// Any line that the server sends.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum ServerLine<'a> {
-            /// `MSG`, `GROUP`, `EDIT`, `DEL`, `REACT`, `FLAG`, `GONE`, `HIST`, `MARK`
+            /// `MSG`, `GROUP`, `EXPIRE`, `EDIT`, `DEL`, `REACT`, `FLAG`, `GONE`, `HIST`, `MARK`
             Entry(EntryLine<'a>),
             /// `ACK`, `READ`
             Receipt(ReceiptLine<'a>),
@@ -156,7 +156,8 @@ macro_rules! lines {
             /// Parses a line; `None` if its form is unknown.
             pub fn parse(line: &'a str) -> Option<ServerLine<'a>> {
                 match Columns::of(line).word()? {
-                    "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "FLAG" | "GONE" | "HIST" | "MARK" => {
+                    "MSG" | "GROUP" | "EXPIRE" | "EDIT" | "DEL" | "REACT" | "FLAG" | "GONE" | "HIST"
+                    | "MARK" => {
                         EntryLine::parse(line).map(ServerLine::Entry)
                     }
                     "ACK" | "READ" => ReceiptLine::parse(line).map(ServerLine::Receipt),

@@ -84,11 +84,23 @@ fn tags() -> impl Strategy<Value = Option<Box<EntryTags>>> {
     let react = proptest::collection::vec((any::<u64>(), reaction()), 0..4);
     let ids = [maybe(id()), maybe(id()), maybe(id())];
     let file = (maybe(any::<u64>()), any::<u32>());
-    let tags = (ids, file, calls, any::<bool>(), maybe(any::<u64>()), react, maybe(reaction()))
-        .prop_map(|([gone, re, edit], (file, fwd), calls, by_operator, late, react, mine)| {
-            let device = None;
-            EntryTags { gone, re, edit, file, fwd, calls, by_operator, late, device, react, mine }
-        });
+    let times = (maybe(any::<u64>()), maybe(any::<u32>()));
+    let tags = (ids, file, calls, any::<bool>(), times, react, maybe(reaction())).prop_map(
+        |([gone, re, edit], (file, fwd), calls, by_operator, (late, exp), react, mine)| EntryTags {
+            gone,
+            re,
+            edit,
+            file,
+            fwd,
+            calls,
+            by_operator,
+            late,
+            exp,
+            device: None,
+            react,
+            mine,
+        },
+    );
     let tags = tags.prop_map(|tags| Some(tags).filter(|tags| *tags != EntryTags::default()));
     prop_oneof![Just(None), tags.prop_map(|tags| tags.map(Box::new))]
 }
@@ -97,6 +109,7 @@ fn entry() -> impl Strategy<Value = ServerLine<'static>> {
     let kind = select(vec![
         EntryKind::Message,
         EntryKind::Group,
+        EntryKind::Expire,
         EntryKind::Edit,
         EntryKind::Del,
         EntryKind::React,

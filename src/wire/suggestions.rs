@@ -7,7 +7,7 @@ use crate::name::Handle;
 
 /// Words in lower case, and what to type instead. They are from IRC (RFC 2812, and the usual
 /// clients' commands), from Telegram's and WhatsApp's menus, and from shells.
-const ELSEWHERE: [(&[&str], &str); 30] = [
+const ELSEWHERE: [(&[&str], &str); 31] = [
     (
         &["register", "signup", "sign-up", "adduser", "useradd", "account", "user", "/start"],
         "REG <handle> <password> creates an account",
@@ -37,6 +37,10 @@ const ELSEWHERE: [(&[&str], &str); 30] = [
         "DEL <id> deletes a message of yours for everyone",
     ),
     (&["like", "vote", "emoji", "reaction", "reactions"], "REACT <id> <word> reacts to a message"),
+    (
+        &["ttl", "disappear", "vanish", "ephemeral", "retention"],
+        "EXPIRE <to> <seconds> has messages deleted after that time",
+    ),
     (
         &["forward", "share", "star", "save", "bookmark"],
         "FWD <id> <to> sends a message on; to yourself, it keeps it",

@@ -8,7 +8,8 @@ use crate::name::Handle;
 /// The form of an entry's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryForm {
-    /// `MSG`, `GROUP`, `EDIT`, `DEL`, `REACT`, `FLAG`, or `GONE` in place of a deleted message.
+    /// `MSG`, `GROUP`, `EXPIRE`, `EDIT`, `DEL`, `REACT`, `FLAG`, or `GONE` in place of a deleted
+    /// message.
     Event,
     /// `HIST`: a row of the log for something said.
     Hist,
@@ -21,8 +22,9 @@ pub type OtherTags = Vec<(Box<str>, Box<str>)>;
 
 /// Kinds of entries as rows name them. In the rows of `MARK` a message is `kind=text`; in those of
 /// `HIST` it has no such tag, and a deleted one is `kind=gone`.
-const KINDS: [(EntryKind, &str); 5] = [
+const KINDS: [(EntryKind, &str); 6] = [
     (EntryKind::Group, "group"),
+    (EntryKind::Expire, "expire"),
     (EntryKind::Edit, "edit"),
     (EntryKind::Del, "del"),
     (EntryKind::React, "react"),
@@ -94,6 +96,7 @@ impl TagWriter<'_> {
             calls,
             by_operator,
             late,
+            exp,
             device: _,
             react,
             mine,
@@ -121,6 +124,9 @@ impl TagWriter<'_> {
         }
         if let Some(number) = late {
             number.put(self.tag("late"));
+        }
+        if let Some(seconds) = exp {
+            seconds.put(self.tag("exp"));
         }
         for (n, (count, word)) in react.iter().enumerate() {
             let out = if n == 0 { self.tag("react") } else { slash(self.out) };
@@ -170,6 +176,7 @@ impl KnownTags {
             "at" => tags.calls = value.split('/').map(call).collect::<Option<_>>()?,
             "by" if value == "operator" => tags.by_operator = true,
             "late" => tags.late = Some(read(value)?),
+            "exp" => tags.exp = Some(read(value)?),
             "react" => tags.react = value.split('/').map(reaction).collect::<Option<_>>()?,
             "mine" if !value.is_empty() => tags.mine = Some(value.into()),
             _ => return None,
@@ -222,7 +229,7 @@ mod tests {
         assert_eq!(row("-"), "-");
         assert_eq!(row("a=1,kind=group,b=2"), "kind=group,a=1,b=2");
         assert_eq!(row("x,,a=b=c,kind=gone"), "a=b=c,kind=gone");
-        assert_eq!(row("kind=expire,exp=6"), "kind=expire,exp=6");
+        assert_eq!(row("exp=6,kind=expire"), "kind=expire,exp=6");
         assert_eq!(row("re=x,edit=,file=-,fwd=0,at=a,by=me,react=1/2*,mine="), {
             "re=x,edit=,file=-,fwd=0,at=a,by=me,react=1/2*,mine="
         });
@@ -230,10 +237,10 @@ mod tests {
 
     #[test]
     fn known_tags_have_an_order() {
-        let typed = "mine=2,react=3*2/1*a*b,late=7,by=operator,at=@all/bob,fwd=2,file=6,edit=4,re=1,\
+        let typed = "mine=2,react=3*2/1*a*b,exp=60,late=7,by=operator,at=@all/bob,fwd=2,file=6,edit=4,re=1,\
                      del=9,kind=gone";
         let ordered = "kind=gone,del=9,re=1,edit=4,file=6,fwd=2,at=@all/bob,by=operator,\
-                       late=7,react=3*2/1*a*b,mine=2";
+                       late=7,exp=60,react=3*2/1*a*b,mine=2";
         assert_eq!(again(EntryForm::Hist, typed), ordered);
         let known = parse(EntryForm::Hist, ordered);
         assert_eq!(known.kind, None);
@@ -248,6 +255,7 @@ mod tests {
                 calls: vec![Call::All, Call::Handle(Handle::new("bob").unwrap())],
                 by_operator: true,
                 late: Some(7),
+                exp: Some(60),
                 device: None,
                 react: vec![(3, "2".into()), (1, "a*b".into())],
                 mine: Some("2".into()),
@@ -270,7 +278,7 @@ mod tests {
         #[test]
         fn nothing_makes_the_reader_panic(
             form in select(FORMS.to_vec()),
-            column in "([a-c]|kind|del|re|edit|file|fwd|at|by|late|react|mine|=|,|[0-9*/@-]|group|gone){1,40}",
+            column in "([a-c]|kind|del|re|edit|file|fwd|at|by|late|exp|react|mine|=|,|[0-9*/@-]|group|gone){1,40}",
         ) {
             let once = again(form, &column);
             prop_assert_eq!(again(form, &once), once);

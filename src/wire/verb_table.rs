@@ -8,7 +8,7 @@ use super::verbs::{Served, Verb};
 use super::{account_verbs, admin, mark_rules, rules};
 
 /// Every verb that is served, in the order in which a newcomer meets them.
-pub static VERBS: [Verb; 40] = [
+pub static VERBS: [Verb; 41] = [
     account_verbs::REG,
     account_verbs::LOGIN,
     account_verbs::WHOAMI,
@@ -99,19 +99,6 @@ pub static VERBS: [Verb; 40] = [
     },
     Verb {
         subject: "messages",
-        word: "REACT",
-        form: "REACT <id> <word>|-",
-        does: &[
-            "gives your one reaction to a message: 1 to 16 characters without blanks , = and /;",
-            "another one replaces it, and - takes it back",
-        ],
-        example: "REACT 17 ok",
-        errors: "no-such-message no-such-group blocked too-many storage",
-        served: Served::Accounts,
-        rule: mark_rules::react,
-    },
-    Verb {
-        subject: "messages",
         word: "FWD",
         form: "FWD <id> <to>",
         does: &[
@@ -125,16 +112,43 @@ pub static VERBS: [Verb; 40] = [
     },
     Verb {
         subject: "messages",
+        word: "REACT",
+        form: "REACT <id> <word>|-",
+        does: &[
+            "gives your one reaction to a message: 1 to 16 characters without blanks , = and /;",
+            "another one replaces it, and - takes it back",
+        ],
+        example: "REACT 17 ok",
+        errors: "no-such-message no-such-group blocked too-many storage",
+        served: Served::Accounts,
+        rule: mark_rules::react,
+    },
+    Verb {
+        subject: "messages",
         word: "MARKS",
-        form: "MARKS <id> [after <id>]",
+        form: "MARKS <id> [...]",
         does: &[
             "shows what holds about a message: its first text if it was changed, all later texts,",
-            "and the reactions; at most 1000 rows",
+            "and the reactions; at most 1000 rows; MARKS <id> after <id> shows those that follow",
         ],
         example: "MARKS 17",
         errors: "no-such-message",
         served: Served::Accounts,
         rule: mark_rules::marks,
+    },
+    Verb {
+        subject: "messages",
+        word: "EXPIRE",
+        form: "EXPIRE <to> <secs>|-",
+        does: &[
+            "deletes each message sent there from now on, for everyone and silently, this many",
+            "seconds after it was sent: 60 to 31536000; - stops that; in a direct chat either may",
+            "set it, in a group its admins; nobody can take back what a screen has shown",
+        ],
+        example: "EXPIRE #alerts 604800",
+        errors: "no-such-user no-such-group not-admin blocked storage",
+        served: Served::Accounts,
+        rule: mark_rules::expire,
     },
     Verb {
         subject: "files",

@@ -7,6 +7,7 @@
 mod counters;
 mod crowd;
 mod deleted;
+mod expire;
 mod house;
 mod later;
 mod narrow;

@@ -212,7 +212,7 @@ fn what_cannot_be_written_is_not_forgotten() {
     let step = Expire::Entries { after: EntryId(0), upto: EntryId(1) };
     let forget = || {
         let (answer, answered) = channel::bounded(1);
-        hub.ask(Work::Expire { step, answer: answer.into() });
+        hub.ask(Work::Expire { step: step.clone(), answer: answer.into() });
         answered.recv_blocking().unwrap()
     };
     let read = |id| {

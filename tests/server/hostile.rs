@@ -325,8 +325,8 @@ fn type_all(client: &mut Client, verb: &Verb, lines: &[Vec<u8>], confirmed: &mut
                 | "RULE" | "PREF" | "BLOCKED" | "TOKEN" | "DEVICE" | "MARK" | "DATA" | "AT" => {
                     rows = true
                 }
-                "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "FLAG" | "GONE" | "ACK" | "READ"
-                | "LIVE" => {
+                "MSG" | "GROUP" | "EXPIRE" | "EDIT" | "DEL" | "REACT" | "FLAG" | "GONE" | "ACK"
+                | "READ" | "LIVE" => {
                     assert!(!rows, "an event splits a reply: {}", at());
                 }
                 _ => panic!("{}", at()),
@@ -395,8 +395,8 @@ fn every_line_gets_one_answer_and_does_what_it_says_and_no_more() {
         client.finish();
         for line in client.rest() {
             let event = [
-                "MSG ", "GROUP ", "EDIT ", "DEL ", "REACT ", "GONE ", "FLAG ", "ACK ", "READ ",
-                "LIVE ",
+                "MSG ", "GROUP ", "EXPIRE ", "EDIT ", "DEL ", "REACT ", "GONE ", "FLAG ", "ACK ",
+                "READ ", "LIVE ",
             ];
             assert!(event.iter().any(|event| line.starts_with(event)), "{}: {line}", verb.word);
         }

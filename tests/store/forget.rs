@@ -328,7 +328,7 @@ fn a_step_is_small_however_much_there_is() {
     let number = |sql: &str| -> i64 { tool.query_row(sql, [], |row| row.get(0)).unwrap() };
     let next = |store: &mut Bench| {
         let step = store.reader.next_expiry(Millis(i64::MIN), Millis(i64::MAX)).unwrap()?;
-        store.chat.expire(step);
+        store.chat.expire(step.clone());
         store.commit();
         Some(step)
     };

@@ -118,7 +118,8 @@ fn expected(rows: &[Entry], query: &SearchQuery) -> Vec<i64> {
 }
 
 fn check(store: &mut Bench, dice: &mut Dice, queries: usize) {
-    let newest = store.chat.newest().entry.0 as u64;
+    let newest = store.chat.newest();
+    let (newest, floor) = (newest.entry.0 as u64, newest.floor);
     for me in [ANA, BIA, CAIO] {
         let mut of: Vec<Option<ConversationId>> = vec![None];
         for other in [ANA, BIA, CAIO] {
@@ -134,7 +135,7 @@ fn check(store: &mut Bench, dice: &mut Dice, queries: usize) {
                 let mut bound =
                     || (dice.below(3) == 0).then(|| EntryId(dice.below(newest + 2) as i64));
                 let (before, after) = (bound(), bound());
-                let re = bound().filter(|re| dice.below(3) == 0 && *re > EntryId(0));
+                let re = bound().filter(|re| dice.below(3) == 0 && *re > floor);
                 let count = [1, 2, 5, 1_000][dice.below(4) as usize];
                 let span = SpanQuery { count, before, after, re };
                 let words = fold::runs(said);

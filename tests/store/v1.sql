@@ -35,6 +35,8 @@ CREATE TABLE conversation(
     gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
     gone_author_seq INTEGER NOT NULL DEFAULT 0, -- and its `author_seq`
     begun INTEGER NOT NULL DEFAULT 0,   -- of a direct chat: all its entries and marks are newer
+    ttl INTEGER,                        -- messages are deleted after this many seconds; 0: some were,
+                                        -- new ones are not; NULL: none ever was
     UNIQUE(low, high)
 ) STRICT;
 CREATE TABLE group_info(
@@ -54,15 +56,22 @@ CREATE TABLE entry(
     author INTEGER NOT NULL,
     author_seq INTEGER NOT NULL,        -- its author's `exempt` up to here, itself included
     time INTEGER NOT NULL,
-    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group; marks: 2 a new text,
-                                        -- 3 a deletion, 4 a reaction, 5 a flag, which
-                                        -- is about no message
+    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group, -1 how long messages are
+                                        -- kept; marks: 2 a new text, 3 a deletion, 4 a reaction,
+                                        -- 5 a flag, which is about no message. 1 and `changed`: a
+                                        -- message that has expired. Only its place is left, and it
+                                        -- is in no `id_block`
     body TEXT NOT NULL,                 -- the first text of a message; of a reaction its word, or -
     re INTEGER,                         -- the message that it answers or, for a mark, is about
     tags TEXT,                          -- what else it says, and the device that made it, as
                                         -- store/sqlite/tags.rs writes it
     changed INTEGER NOT NULL DEFAULT 0  -- 1: `about` knows more of a message; a mark may not hold
 ) STRICT;
+CREATE TABLE expiring(
+    due INTEGER NOT NULL,
+    entry INTEGER NOT NULL,
+    PRIMARY KEY(due, entry)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE about(
     message INTEGER NOT NULL,
     kind INTEGER NOT NULL,              -- 2 a new text, 3 that it is deleted, 4 a reaction, 5 that a
@@ -279,7 +288,7 @@ SELECT e.id,
        strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time,
        a.handle AS sender,
        coalesce('#' || r.name, o.handle) AS recipient,
-       CASE e.kind WHEN 0 THEN 'message' ELSE 'group' END AS kind,
+       CASE e.kind WHEN 0 THEN 'message' WHEN 1 THEN 'group' ELSE 'expire' END AS kind,
        CASE WHEN NOT e.changed THEN e.body
             WHEN EXISTS(SELECT 1 FROM about WHERE message = e.id AND kind = 3) THEN ''
             ELSE coalesce((SELECT t.body FROM about b JOIN entry t ON t.id = b.mark
@@ -298,7 +307,7 @@ JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
-WHERE e.kind < 2 AND e.id > (SELECT floor FROM newest);
+WHERE e.kind < 2 AND NOT (e.kind = 1 AND e.changed) AND e.id > (SELECT floor FROM newest);
 CREATE VIEW marks AS
 SELECT e.id,
        strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time,
@@ -356,13 +365,13 @@ WHERE m.delivered_told > 0;
 INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0);
 INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0);
 INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0);
-INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, 0, X'0101', 0, 0, 0, 0);
-INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, 0, X'03', 0, 0, 0, 2);
+INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, 0, X'0101', 0, 0, 0, 0, NULL);
+INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, 0, X'03', 0, 0, 0, 2, NULL);
 INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas', NULL, NULL, 0);
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
-INSERT INTO generation VALUES(1, X'17FE7D1B30EE11BFAA77793DCADBC518', X'87EA0A7DE9331EBFDA26A32B0D1D07E9');
+INSERT INTO generation VALUES(1, X'798A8ADF5AD3990BAA4FA7A35A111157', X'E09B356D13E65517D3B9D54BBAC1CA02');
 INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1, NULL, NULL, NULL, NULL);
 INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1, NULL, NULL, NULL, NULL);
 INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1, NULL, NULL, NULL, NULL);

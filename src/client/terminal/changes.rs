@@ -52,7 +52,7 @@ impl Talk {
                 };
                 self.deleted(&name, about, &author);
             }
-            EntryKind::Message | EntryKind::Group | EntryKind::Flag => {}
+            EntryKind::Message | EntryKind::Group | EntryKind::Expire | EntryKind::Flag => {}
         }
     }
 

@@ -35,7 +35,7 @@ impl HubState {
             .into_iter()
             .filter_map(|pending| match pending {
                 Pending::Online { accounts, answer } => Some(Work::Online { accounts, answer }),
-                Pending::Expired(answer) | Pending::Wipe(answer) => {
+                Pending::Expired(answer, _) | Pending::Wipe(answer) => {
                     answer.give(false);
                     None
                 }

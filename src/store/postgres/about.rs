@@ -22,7 +22,7 @@ pub(super) const STATE: &str = "SELECT e.conversation, e.id, e.seq, e.author, e.
      LEFT JOIN LATERAL (SELECT x.id, x.time, x.body FROM about a JOIN entry x ON x.id = a.mark
                         WHERE a.message = e.id AND a.kind = 2 AND a.account = 0
                         ORDER BY a.mark DESC LIMIT 1) AS t ON true
-     WHERE e.id = $1 AND e.id > (SELECT floor FROM leader)";
+     WHERE e.id = $1 AND e.kind <> -2 AND e.id > (SELECT floor FROM leader)";
 
 /// The reaction of an account that holds.
 pub(super) const REACTION: &str = "SELECT a.mark, e.time, e.body

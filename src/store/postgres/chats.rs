@@ -44,25 +44,39 @@ fn next(
         }
     }
     list.aside.sort_unstable();
+    list.aside.dedup();
     let mut page = Vec::new();
     list.done = true;
     // One more than fits tells whether there are more.
     let rows = reader.rows(
-        "SELECT c.head, c.id, m.recent FROM member m JOIN conversation c ON c.id = m.conversation
+        "SELECT c.head, c.id, m.recent, CASE WHEN c.ttl IS NULL THEN c.head ELSE
+                coalesce((SELECT e.id FROM entry e WHERE e.conversation = c.id
+                          AND e.kind BETWEEN -1 AND 1 ORDER BY e.id DESC LIMIT 1), 0) END
+         FROM member m JOIN conversation c ON c.id = m.conversation
          WHERE m.account = $1 AND m.recent > 0 AND m.recent < $2 ORDER BY m.recent DESC LIMIT $3",
         &[me.0, at.rank.0, limits::PAGE_ROWS as i64 + 1].map(Param::Int),
     )?;
     let mut chats = rows.iter();
     let mut next: Option<(Listed, EntryId)> = None;
     loop {
-        if next.is_none() {
-            next = match chats.next() {
-                Some(row) => {
-                    let chat = (EntryId(row.get(0)?), ConversationId(row.get(1)?));
-                    Some((chat, EntryId(row.get(2)?)))
-                }
-                None => None,
-            };
+        while next.is_none() {
+            let Some(row) = chats.next() else { break };
+            let (id, rank) = (ConversationId(row.get(1)?), EntryId(row.get(2)?));
+            let (head, last) = (EntryId(row.get(0)?), EntryId(row.get(3)?));
+            if last == head {
+                next = Some(((head, id), rank));
+            } else {
+                // Its newest entries have expired: its last one lies further back, and so does its
+                // place here.
+                at.rank = rank;
+                let place = list.aside.partition_point(|other| *other < (last, id));
+                list.aside.insert(place, (last, id));
+            }
+        }
+        if next.is_none() && rows.len() > limits::PAGE_ROWS && page.len() < limits::PAGE_ROWS {
+            // The chats that follow may come before those that were put aside.
+            list.done = false;
+            break;
         }
         let first = list.aside.last().copied().max(next.map(|(chat, _)| chat));
         let Some((last, conversation)) = first.filter(|(last, _)| *last > floor) else { break };
@@ -85,7 +99,10 @@ fn next(
 fn groups(reader: &mut PgReader, me: AccountId) -> Result<Vec<Listed>, Error> {
     let sql = "SELECT coalesce((SELECT max(until) FROM stay s WHERE m.until_seq IS NOT NULL
                                 AND s.conversation = m.conversation AND s.account = m.account),
-                               c.head), c.id
+                               CASE WHEN c.ttl IS NULL THEN c.head ELSE
+                                   (SELECT e.id FROM entry e WHERE e.conversation = c.id
+                                    AND e.kind BETWEEN -1 AND 1 ORDER BY e.id DESC LIMIT 1) END,
+                               0), c.id
                FROM member m JOIN conversation c ON c.id = m.conversation
                WHERE m.account = $1 AND m.recent = 0";
     let rows = reader.rows(sql, &[Param::Int(me.0)])?;

@@ -133,6 +133,8 @@ pub(super) fn conversation(
         other: EntryId(row.get::<Option<i64>>(9)?.unwrap_or(0)),
     };
     let rules = rules_at(row, 10)?;
+    let ttl = row.get::<Option<i64>>(13)?.and_then(|seconds| u32::try_from(seconds).ok());
+    let ttl = ttl.filter(|seconds| *seconds > 0);
     let members = members.iter().map(|row| member_at(row, 0));
     let mut members = members.collect::<Result<Vec<Member>, _>>()?;
     for row in stays {
@@ -145,7 +147,7 @@ pub(super) fn conversation(
             members[at].stays.push(stay);
         }
     }
-    Ok(Conversation { id, kind, head, seq, moved, marks, rules, members })
+    Ok(Conversation { id, kind, head, seq, moved, marks, rules, ttl, members })
 }
 
 /// Rules from three columns of a row, from `first` on, which are NULL in a direct chat.
@@ -178,6 +180,12 @@ pub(super) fn kind(
 }
 
 /// A row of [`POS`](super::gather::POS).
+pub(super) fn place(row: &PgRow) -> Result<EntryPos, Error> {
+    Ok(EntryPos { expired: row.get(6)?, ..pos(row)? })
+}
+
+/// A row whose first columns are those of [`POS`](super::gather::POS), of an entry that has not
+/// expired.
 pub(super) fn pos(row: &PgRow) -> Result<EntryPos, Error> {
     Ok(EntryPos {
         conversation: ConversationId(row.get(0)?),
@@ -186,6 +194,7 @@ pub(super) fn pos(row: &PgRow) -> Result<EntryPos, Error> {
         author: AccountId(row.get(3)?),
         author_seq: row.get(4)?,
         about: EntryId(row.get(5)?),
+        expired: false,
     })
 }
 

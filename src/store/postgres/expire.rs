@@ -1,4 +1,4 @@
-//! Expiry, in small steps: finding the next step. What a step does is in record.sql.
+//! Expiry, in small steps: finding the next step. What a step does is in expire.sql.
 
 use super::PgReader;
 use super::value::Param;

@@ -3,8 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rusqlite::Connection;
 use rusqlite::types::Value;
+use rusqlite::{Connection, Statement};
 
 use super::PgError;
 use super::contents::{self, ContentRow};
@@ -15,7 +15,7 @@ use super::value::PgRow;
 use crate::entry::{ContentHash, EntryId};
 use crate::fold;
 use crate::limits;
-use crate::store::ids::encode;
+use crate::store::ids::{encode, encode_upto};
 use crate::store::sqlite::exchange::NewContents;
 use crate::store::{BatchId, Error};
 
@@ -177,10 +177,12 @@ fn words(into: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
+const ID_BLOCK: i64 = limits::ID_BLOCK as i64;
+
 /// The lists of ids of all conversations: of their entries, or of their marks.
 struct IdLists {
-    /// Declares a cursor for them: conversations, how many ids of each are gone, its last one, and
-    /// each id that is there.
+    /// Declares a cursor for them: conversations, how many ids of each are gone, its last one, each id
+    /// that is there, and which one that is, from 1.
     declare: &'static str,
     fetch: &'static str,
     /// Adds a block.
@@ -192,8 +194,9 @@ struct IdLists {
 const LISTS: [IdLists; 2] = [
     IdLists {
         declare: "DECLARE papo_entries NO SCROLL CURSOR FOR
-            SELECT c.id, c.gone_seq, c.head, e.id FROM conversation c
-            LEFT JOIN entry e ON e.conversation = c.id AND e.kind < 2 ORDER BY c.id, e.id",
+            SELECT c.id, c.gone_seq, c.head, e.id, e.seq, c.seq FROM conversation c
+            LEFT JOIN entry e ON e.conversation = c.id AND e.kind BETWEEN -1 AND 1
+            ORDER BY c.id, e.id",
         fetch: "FETCH 8192 FROM papo_entries",
         block: "INSERT INTO id_block VALUES(?1, ?2, ?3)",
         tail: "UPDATE conversation SET tail = ?2 WHERE id = ?1",
@@ -201,13 +204,16 @@ const LISTS: [IdLists; 2] = [
     IdLists {
         declare: "DECLARE papo_marks NO SCROLL CURSOR FOR
             SELECT k.conversation, k.count - count(e.id) OVER (PARTITION BY k.conversation),
-                   c.marked, e.id, k.author, k.other, k.count
+                   c.marked, e.id,
+                   k.count - count(e.id) OVER (PARTITION BY k.conversation)
+                       + row_number() OVER (PARTITION BY k.conversation ORDER BY e.id),
+                   k.count, k.author, k.other
             FROM marking k JOIN conversation c ON c.id = k.conversation
             LEFT JOIN entry e ON e.conversation = k.conversation AND e.kind > 1
             ORDER BY k.conversation, e.id",
         fetch: "FETCH 8192 FROM papo_marks",
         block: "INSERT INTO mark_block VALUES(?1, ?2, ?3)",
-        tail: "INSERT INTO marking(conversation, tail, author, other, count)
+        tail: "INSERT INTO marking(conversation, tail, count, author, other)
             VALUES(?1, ?2, ?3, ?4, ?5)",
     },
 ];
@@ -216,6 +222,11 @@ const LISTS: [IdLists; 2] = [
 struct IdList {
     conversation: i64,
     ids: Vec<EntryId>,
+    /// The block that they are for: see store/sqlite/id_block.rs.
+    block: i64,
+    /// How many there have been, and the last of them.
+    count: i64,
+    last: EntryId,
     /// The further columns of its rows.
     further: Vec<i64>,
 }
@@ -223,9 +234,21 @@ struct IdList {
 impl IdList {
     /// The conversation of a row of `declare`, whose ids up to `floor` are gone.
     fn begin(row: &PgRow, floor: i64, further: usize) -> Result<IdList, PgError> {
-        let ids = expired(row.get(1)?, floor.min(row.get(2)?));
-        let further = (4..4 + further).map(|at| row.get(at)).collect::<Result<_, _>>()?;
-        Ok(IdList { conversation: row.get(0)?, ids, further })
+        let (gone, last): (i64, i64) = (row.get(1)?, row.get(2)?);
+        let ids = expired(gone, floor.min(last));
+        let further = (6..6 + further).map(|at| row.get(at)).collect::<Result<_, _>>()?;
+        let (conversation, count) = (row.get(0)?, row.get(5)?);
+        let (block, last) = (gone / ID_BLOCK, EntryId(last));
+        Ok(IdList { conversation, ids, block, count, last, further })
+    }
+
+    /// Adds the ids of a block, unless all of them have expired.
+    fn end_block(&mut self, add: &mut Statement) -> Result<(), Error> {
+        if let Some(upto) = self.ids.last() {
+            add.execute((self.conversation, upto.0, encode(EntryId(0), &self.ids)))?;
+        }
+        self.ids.clear();
+        Ok(())
     }
 }
 
@@ -239,11 +262,19 @@ fn lists(
     from.execute(which.declare)?;
     let mut block = into.prepare(which.block)?;
     let mut tail = into.prepare(which.tail)?;
-    let further = tail.parameter_count() - 2;
-    let mut end = |list: Option<IdList>| -> Result<(), Error> {
-        let Some(list) = list else { return Ok(()) };
-        let further = list.further.into_iter().map(Value::Integer);
-        let both = [Value::Integer(list.conversation), Value::Blob(encode(EntryId(0), &list.ids))];
+    // The marks' count is a further column, that of entries is in their conversation.
+    let with_count = tail.parameter_count() > 2;
+    let further = tail.parameter_count().saturating_sub(3);
+    let mut end = |list: Option<IdList>, block: &mut Statement| -> Result<(), Error> {
+        let Some(mut list) = list else { return Ok(()) };
+        if list.block < list.count / ID_BLOCK {
+            list.end_block(block)?;
+        }
+        let further = with_count.then_some(list.count).into_iter().chain(list.further);
+        let further = further.map(Value::Integer);
+        let ids =
+            if list.count % ID_BLOCK == 0 { Vec::new() } else { encode_upto(&list.ids, list.last) };
+        let both = [Value::Integer(list.conversation), Value::Blob(ids)];
         tail.execute(rusqlite::params_from_iter(both.into_iter().chain(further)))?;
         Ok(())
     };
@@ -251,20 +282,21 @@ fn lists(
     loop {
         let rows = from.query(which.fetch, &[])?;
         if rows.is_empty() {
-            return end(list);
+            return end(list, &mut block);
         }
         for row in &rows {
             let conversation: i64 = row.get(0)?;
             if list.as_ref().is_none_or(|list| list.conversation != conversation) {
-                end(list.replace(IdList::begin(row, floor, further)?))?;
+                end(list.replace(IdList::begin(row, floor, further)?), &mut block)?;
             }
             let Some(list) = &mut list else { continue };
-            list.ids.extend(row.get::<Option<i64>>(3)?.map(EntryId));
-            if list.ids.len() == limits::ID_BLOCK {
-                let upto = list.ids.last().map_or(0, |id| id.0);
-                block.execute((conversation, upto, encode(EntryId(0), &list.ids)))?;
-                list.ids.clear();
+            let Some(id) = row.get::<Option<i64>>(3)? else { continue };
+            let its_block = (row.get::<i64>(4)? - 1) / ID_BLOCK;
+            if its_block > list.block {
+                list.end_block(&mut block)?;
+                list.block = its_block;
             }
+            list.ids.push(EntryId(id));
         }
         go_on(broken_off)?;
     }
@@ -273,6 +305,6 @@ fn lists(
 /// Ids for the expired entries that share a block with others. Which they had is not known any more,
 /// and nobody asks: they only have to be as many, and not above `last`.
 fn expired(gone: i64, last: i64) -> Vec<EntryId> {
-    let shared = gone % limits::ID_BLOCK as i64;
+    let shared = gone % ID_BLOCK;
     (last - shared + 1..=last).map(EntryId).collect()
 }

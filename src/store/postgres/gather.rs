@@ -1,6 +1,6 @@
 //! Single rows that the rules need before they can decide: many at a time, in one round trip.
 
-use super::decode::{BY_HANDLE, BY_ID, account, conversation, pos, token};
+use super::decode::{BY_HANDLE, BY_ID, account, conversation, place, token};
 use super::files::file_at;
 use super::log::TALLY;
 use super::protocol::Statement;
@@ -23,7 +23,7 @@ macro_rules! conversation_where {
                 CASE WHEN c.marked > 0 THEN
                     (SELECT other FROM marking WHERE conversation = c.id) END, ",
             $rules,
-            " FROM conversation c ",
+            ", c.ttl FROM conversation c ",
             $rest
         )
     };
@@ -44,9 +44,11 @@ const CONVERSATION: &str = conversation_where!(
 const MEMBERS: &str = "SELECT * FROM member WHERE conversation = $1 ORDER BY account";
 const STAYS: &str = "SELECT account, since, since_seq, until, until_seq, removed FROM stay
      WHERE conversation = $1 ORDER BY account, since";
-/// Where an entry stands, unless it has expired.
+/// Where an entry stands, and whether it has expired by `EXPIRE`.
 pub(super) const POS: &str = "SELECT conversation, id, seq, author, author_seq,
-         CASE WHEN kind > 1 THEN coalesce(re, 0) ELSE 0 END
+         CASE WHEN kind > 1 THEN coalesce(re, 0) ELSE 0 END,
+         kind = -2 OR (kind > 1 AND changed AND EXISTS(
+             SELECT FROM entry m WHERE m.id = entry.re AND m.kind = -2))
      FROM entry WHERE id = $1 AND id > (SELECT floor FROM leader)";
 const GROUP: &str = "SELECT FROM group_info WHERE name = $1";
 /// Looked up even if there is no such group, so that both cases take the same time.
@@ -224,7 +226,7 @@ fn fact(need: &Need, rows: &[PgRow]) -> Result<Option<Fact>, Error> {
     let is_there = row.is_some();
     Ok(match need {
         Need::Handle(_) | Need::Account(_) => row.map(account).transpose()?.map(Fact::Account),
-        Need::EntryPos(_) => row.map(pos).transpose()?.map(Fact::EntryPos),
+        Need::EntryPos(_) => row.map(place).transpose()?.map(Fact::EntryPos),
         Need::Reaction(id, account) => {
             let found = row.map(|row| {
                 let (mark, time) = (EntryId(row.get(0)?), Millis(row.get(1)?));

@@ -2,7 +2,7 @@
 //! entry.
 
 use super::PgReader;
-use super::decode::{member_at, pos};
+use super::decode::{member_at, place};
 use super::expire;
 use super::gather::{BLOCKED, POS};
 use super::merge::windows;
@@ -90,8 +90,8 @@ pub(super) fn info(
     let row = reader.row(POS, &[Param::Int(id.0)])?;
     // A mark expires with its message.
     let floor = expire::floor(reader)?;
-    let is_left = |pos: &EntryPos| pos.about == EntryId(0) || pos.about > floor;
-    let pos = row.map(|row| pos(&row)).transpose()?.filter(is_left);
+    let is_left = |pos: &EntryPos| !pos.expired && (pos.about == EntryId(0) || pos.about > floor);
+    let pos = row.map(|row| place(&row)).transpose()?.filter(is_left);
     let Some(pos) = pos else { return Ok(None) };
     let conversation = pos.conversation;
     let (is_group, is_mine, hidden) = match reader.whose(conversation)? {

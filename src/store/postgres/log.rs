@@ -3,6 +3,7 @@
 //! that a page is one round trip.
 
 use super::PgReader;
+use super::expired::EXPIRED;
 use super::value::{Param, PgRow};
 use crate::entry::{AccountId, Entry, EntryId, EntryKind, EntryTags, Millis};
 use crate::limits;
@@ -25,7 +26,7 @@ pub(super) struct PgLogRow {
     pub(super) is_changed: bool,
     /// It is a note that came late, and so waits for its author.
     pub(super) is_late_note: bool,
-    /// It is shown: not a mark that does not hold, or whose message the reader may not see.
+    /// It is shown: not an expired message, or a mark that does not hold or whose message the reader may not see.
     pub(super) is_shown: bool,
 }
 
@@ -215,13 +216,18 @@ pub(super) fn counted(row: &PgRow) -> Result<(u64, Box<str>), Error> {
 
 /// A row of [`LOG`].
 fn log_row(row: &PgRow, of: &ConversationKind) -> Result<PgLogRow, Error> {
-    let (id, kind) = (EntryId(row.get(0)?), entry_kind(row.get(3)?)?);
+    let id = EntryId(row.get(0)?);
+    let kind = match row.get(3)? {
+        EXPIRED => EntryKind::Group,
+        kind => entry_kind(kind)?,
+    };
+    let is_expired = row.get::<i64>(3)? == EXPIRED;
     let is_changed: bool = row.get(7)?;
     let gone = row.get::<Option<i64>>(8)?.map(EntryId);
     let edit = row.get::<Option<i64>>(9)?.map(EntryId);
     let mut tags = entry_tags(row, 5)?;
     let is_late_note = of.is_notes() && tags.as_ref().is_some_and(|tags| tags.late.is_some());
-    let mut is_shown: bool = row.get(10)?;
+    let mut is_shown = !is_expired && row.get::<bool>(10)?;
     if kind.is_mark() {
         let holds = !is_changed || (kind == EntryKind::Edit && edit == Some(id));
         is_shown &= holds;

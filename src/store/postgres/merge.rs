@@ -21,7 +21,7 @@ use crate::store::{ConversationKind, Error};
 macro_rules! above {
     ($conversation: literal, $entry: literal, $count: literal) => {
         concat!(
-            "SELECT id FROM ((SELECT id FROM entry WHERE kind < 2 AND conversation = ",
+            "SELECT id FROM ((SELECT id FROM entry WHERE kind BETWEEN -1 AND 1 AND conversation = ",
             $conversation,
             " AND id > ",
             $entry,

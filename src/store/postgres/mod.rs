@@ -17,6 +17,7 @@ mod decode;
 mod devices;
 mod erasure;
 mod expire;
+mod expired;
 mod export;
 mod failure;
 mod files;

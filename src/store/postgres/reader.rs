@@ -18,8 +18,8 @@ use super::source::{PgPurpose, Source};
 use super::span::span;
 use super::value::{Param, PgRow};
 use super::{
-    PgError, about, chats, count, devices, expire, files, gather, groups, later, lists, merge,
-    receipts, search,
+    PgError, about, chats, count, devices, expire, expired, files, gather, groups, later, lists,
+    merge, receipts, search,
 };
 use crate::entry::{
     AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
@@ -378,8 +378,14 @@ impl Reader for PgReader {
         let is_group = matches!(of, ConversationKind::Group(_));
         let floor = expire::floor(self)?;
         let ids: Vec<i64> = ids.iter().filter(|id| **id > floor).map(|id| id.0).collect();
-        let ids = &ids[..ids.len().min(limits::PAGE_ROWS)];
-        let mut rows = self.log_rows(me, ids, &vec![of; ids.len()], Shown::Now)?;
+        let (mut rows, mut rest) = (Vec::new(), &*ids);
+        // A page is empty only if all have expired.
+        while rows.is_empty() && !rest.is_empty() {
+            let page = &rest[..rest.len().min(limits::PAGE_ROWS)];
+            rows = self.log_rows(me, page, &vec![of.clone(); page.len()], Shown::Now)?;
+            rest = &rest[rows.len()..];
+            rows.retain(|row| row.is_shown);
+        }
         if rows.iter().any(|row| row.is_changed) {
             // Those who have left see no reactions.
             let last = windows(self, me, conversation, is_group)?.pop();
@@ -458,6 +464,10 @@ impl Reader for PgReader {
 
     fn next_due(&mut self, count: usize) -> Result<Vec<(AccountId, Later)>, Error> {
         later::next_due(self, count)
+    }
+
+    fn next_expired(&mut self, now: Millis) -> Result<Option<Expire>, Error> {
+        expired::next(self, now)
     }
 
     fn next_expiry(&mut self, before: Millis, now: Millis) -> Result<Option<Expire>, Error> {

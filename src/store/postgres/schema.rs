@@ -1,13 +1,17 @@
 //! The schema: made at the first start, known by its version afterwards. `schema.sql` has the
-//! tables, `record.sql`, `files.sql` and `search.sql` the functions that write.
+//! tables, `record.sql`, `expire.sql`, `files.sql` and `search.sql` the functions that write.
 
 use super::PgError;
 use super::protocol::PgConnection;
 use crate::store::{Cause, Error};
 
 const TABLES: &str = include_str!("schema.sql");
-const FUNCTIONS: [&str; 3] =
-    [include_str!("record.sql"), include_str!("files.sql"), include_str!("search.sql")];
+const FUNCTIONS: [&str; 4] = [
+    include_str!("record.sql"),
+    include_str!("expire.sql"),
+    include_str!("files.sql"),
+    include_str!("search.sql"),
+];
 
 /// The version that this program creates and uses.
 const VERSION: i64 = 1;

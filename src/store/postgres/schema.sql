@@ -91,6 +91,7 @@ CREATE TABLE conversation(
     gone_author bigint NOT NULL DEFAULT 0,
     gone_author_seq bigint NOT NULL DEFAULT 0,
     begun bigint NOT NULL DEFAULT 0,
+    ttl bigint,
     UNIQUE(low, high)
 ) WITH (fillfactor = 60);               -- room for updates in place: see `member`
 
@@ -116,7 +117,7 @@ CREATE TABLE entry(
     author bigint NOT NULL,
     author_seq bigint NOT NULL,
     time bigint NOT NULL,
-    kind bigint NOT NULL,
+    kind bigint NOT NULL,               -- -2: a message that has expired
     body text NOT NULL,                 -- empty once it is overwritten
     re bigint,
     tags text,
@@ -130,8 +131,14 @@ CREATE TABLE entry(
 ALTER TABLE entry ALTER body SET STATISTICS 0, ALTER tags SET STATISTICS 0;
 
 -- Messages and marks apart, so that no part of a history is read through its marks.
-CREATE INDEX entry_conversation ON entry(conversation, id) WHERE kind < 2;
+CREATE INDEX entry_conversation ON entry(conversation, id) WHERE kind BETWEEN -1 AND 1;
 CREATE INDEX entry_mark ON entry(conversation, id) WHERE kind > 1;
+
+CREATE TABLE expiring(
+    due bigint NOT NULL,
+    entry bigint NOT NULL,
+    PRIMARY KEY(due, entry)
+);
 
 -- Pages of `entry` in which a text was deleted or overwritten, or from which a row with a text moved
 -- away, each with the last batch that did so; -1 if a row of `later` was deleted, and -2 if one of
@@ -406,7 +413,7 @@ SELECT e.id,
        to_char(to_timestamp(e.time / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS time,
        a.handle AS sender,
        coalesce('#' || r.name, o.handle) AS recipient,
-       CASE e.kind WHEN 0 THEN 'message' ELSE 'group' END AS kind,
+       CASE e.kind WHEN 0 THEN 'message' WHEN 1 THEN 'group' ELSE 'expire' END AS kind,
        CASE WHEN NOT e.changed THEN e.body
             WHEN EXISTS(SELECT FROM about WHERE message = e.id AND kind = 3) THEN ''
             ELSE coalesce((SELECT t.body FROM about b JOIN entry t ON t.id = b.mark
@@ -425,7 +432,7 @@ JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
-WHERE e.kind < 2 AND e.id > (SELECT floor FROM leader);
+WHERE e.kind BETWEEN -1 AND 1 AND e.id > (SELECT floor FROM leader);
 
 CREATE VIEW marks AS
 SELECT e.id,

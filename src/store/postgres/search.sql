@@ -18,6 +18,7 @@ BEGIN
         size bigint NOT NULL,           -- how many these were, a long text counting as several
         floor bigint NOT NULL,          -- what had expired when it was made
         stale boolean NOT NULL,         -- it has words of a deleted text, or its words are gone
+        due bigint,                     -- when the first of its messages expires by `EXPIRE`
         conversations bytea NOT NULL    -- which it has, as in store/ids.rs
     );
     -- Messages whose text was changed after their segment was made.
@@ -63,7 +64,8 @@ EXCEPTION WHEN undefined_table THEN
 END
 $papo$;
 
--- Drops what has expired. True if that was something.
+-- Drops what has expired. True if that was something. Messages that were due before the first one that
+-- is still to expire have.
 CREATE FUNCTION papo_search_forget(upto_this bigint) RETURNS boolean LANGUAGE plpgsql AS $papo$
 DECLARE
     dropped bigint;
@@ -73,6 +75,7 @@ BEGIN
     GET DIAGNOSTICS dropped = ROW_COUNT;
     UPDATE search_segment SET stale = true
     WHERE NOT stale AND (floor < upto_this AND after < upto_this
+                         OR due < coalesce((SELECT min(x.due) FROM expiring x), 9223372036854775807)
                          OR to_regclass('search_words_' || id) IS NULL);
     GET DIAGNOSTICS spoiled = ROW_COUNT;
     IF dropped + spoiled > 0 THEN
@@ -133,12 +136,12 @@ $papo$;
 
 -- A segment takes the place of those of the same entries.
 CREATE FUNCTION papo_search_put(number bigint, after_this bigint, upto_this bigint, its_size bigint,
-    its_floor bigint, is_seen bigint, its_conversations bytea) RETURNS void LANGUAGE plpgsql AS $papo$
+    its_floor bigint, is_seen bigint, its_due bigint, its_conversations bytea) RETURNS void LANGUAGE plpgsql AS $papo$
 BEGIN
     DELETE FROM search_segment WHERE after >= after_this AND upto <= upto_this;
     DELETE FROM search_edited WHERE message > after_this AND message <= upto_this;
     INSERT INTO search_segment VALUES (number, after_this, upto_this, its_size, its_floor, false,
-                                       its_conversations);
+                                       its_due, its_conversations);
     UPDATE search_progress SET seen = is_seen;
 END
 $papo$;

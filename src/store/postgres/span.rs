@@ -11,7 +11,7 @@ use crate::store::{Error, Span, SpanQuery};
 macro_rules! entries {
     ($order: literal) => {
         concat!(
-            "SELECT id FROM entry WHERE conversation = $1 AND kind < 2 AND id > $2 AND id <= $3
+            "SELECT id FROM entry WHERE conversation = $1 AND kind BETWEEN -1 AND 1 AND id > $2 AND id <= $3
              ORDER BY id ",
             $order,
             " LIMIT $4"
@@ -24,7 +24,7 @@ macro_rules! replies {
     ($order: literal) => {
         concat!(
             "SELECT r.reply FROM entry m JOIN reply r ON r.message = m.id
-             WHERE m.id = $5 AND m.conversation = $1 AND r.reply > $2 AND r.reply <= $3
+             WHERE m.id = $5 AND m.conversation = $1 AND m.kind <> -2 AND r.reply > $2 AND r.reply <= $3
              ORDER BY r.reply ",
             $order,
             " LIMIT $4"

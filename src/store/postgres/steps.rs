@@ -129,6 +129,10 @@ impl<'a> BatchParams<'a> {
                     let (author, seq) = (pos.author.0, pos.author_seq);
                     steps.entries.push([id, of, pos.seq, author, seq, entry.time.0, kind, re]);
                     steps.bodies.push(&entry.body);
+                    if let Some(seconds) = entry.tags.as_ref().and_then(|tags| tags.exp) {
+                        let due = entry.time.0.saturating_add(i64::from(seconds) * 1000);
+                        steps.step(70, [due, id], [], &[]);
+                    }
                 }
                 Change::Head { conversation, head, seq, moved, added: _ } => {
                     steps.heads.push([conversation.0, head.0, *seq, moved.0]);
@@ -294,6 +298,14 @@ impl<'a> BatchParams<'a> {
             }
             Change::File { entry, file } => {
                 self.step(61, [entry.0, file.bytes.cast_signed()], [], &file.hash.0);
+            }
+            Change::Ttl { conversation, seconds } => {
+                self.step(71, [conversation.0, seconds.map_or(0, i64::from)], [], &[]);
+            }
+            Change::Expire(Expire::Messages(due)) => {
+                for (due, id) in due.iter() {
+                    self.step(72, [due.0, id.0], [], &[]);
+                }
             }
             Change::Expire(Expire::Files { upto }) => self.step(62, [upto.0], [], &[]),
             Change::Expire(Expire::Swept { upto }) => self.step(63, [*upto], [], &[]),

@@ -38,7 +38,7 @@ macro_rules! table {
     };
 }
 
-pub(super) const TABLES: [Table; 22] = [
+pub(super) const TABLES: [Table; 23] = [
     table!(
         "account",
         "id, handle, name, secret, created, shown, seen, later, disabled, device, gone, read_off, \
@@ -50,9 +50,9 @@ pub(super) const TABLES: [Table; 22] = [
     table!(
         "conversation",
         "id, low, high, head, seq, moved, marked, gone_seq, gone_author, gone_author_seq, \
-         begun",
-        "iiiiiiiiiii",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11",
+         begun, ttl",
+        "iiiiiiiiiiii",
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12",
         ""
     ),
     table!(
@@ -62,13 +62,22 @@ pub(super) const TABLES: [Table; 22] = [
         "$1, $2, $3, $4, $5, $6",
         ""
     ),
-    table!(
-        "entry",
-        "id, conversation, seq, author, author_seq, time, kind, body, re, tags, changed",
-        "iiiiiiieief",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11",
-        "WHERE id > (SELECT floor FROM newest)"
-    ),
+    // What tells that a message has expired differs.
+    Table {
+        name: "entry",
+        declare: "DECLARE papo_entry NO SCROLL CURSOR FOR
+            SELECT id, conversation, seq, author, author_seq, time,
+                   CASE kind WHEN -2 THEN 1 ELSE kind END, body, re, tags, changed FROM entry",
+        fetch: "FETCH 8192 FROM papo_entry",
+        select: "SELECT id, conversation, seq, author, author_seq, time,
+                    iif(kind = 1 AND changed, -2, kind), body, re, tags, changed FROM entry
+                 WHERE id > (SELECT floor FROM newest)",
+        insert: "INSERT INTO entry(id, conversation, seq, author, author_seq, time, kind, body, re,
+                     tags, changed)
+                 VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11)",
+        kinds: "iiiiiiieief",
+    },
+    table!("expiring", "due, entry", "ii", "$1, $2", ""),
     table!("file", "entry, content, bytes", "ibi", "$1, $2, $3", ""),
     table!("about", "message, kind, account, mark", "iiii", "$1, $2, $3, $4", ""),
     table!("tally", "message, word, count", "iii", "$1, $2, $3", ""),

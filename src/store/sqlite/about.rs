@@ -44,9 +44,12 @@ impl View<'_> {
         self.windows.iter().any(|(above, upto)| *above < id && id <= *upto)
     }
 
-    /// A row of the log as the reader sees it. `None` for a mark that does not hold, or whose
+    /// A row of the log as the reader sees it. `None` for an expired message, and for a mark that does not hold, or whose
     /// message the reader may not see.
     pub(super) fn shown(&self, mut row: LogRow) -> Result<Option<LogRow>, Error> {
+        if row.is_expired() {
+            return Ok(None);
+        }
         if !row.kind.is_mark() {
             self.complete(&mut row)?;
             return Ok(Some(row));
@@ -240,7 +243,8 @@ impl SqliteReader {
         let read = &self.connection;
         let sql =
             "SELECT conversation, seq, author, author_seq, time, kind, body, re, tags, changed
-                   FROM entry WHERE id = ?1 AND id > (SELECT floor FROM newest)";
+                   FROM entry WHERE id = ?1 AND id > (SELECT floor FROM newest)
+                     AND NOT (kind = 1 AND changed)";
         let mut query = read.prepare_cached(sql)?;
         let mut rows = query.query([id.0])?;
         let Some(row) = rows.next()? else { return Ok(None) };
@@ -255,6 +259,7 @@ impl SqliteReader {
             author: AccountId(row.get(2)?),
             author_seq: row.get(3)?,
             about: re.filter(|_| kind.is_mark()).unwrap_or_default(),
+            expired: false,
         };
         let all = [(EntryId(0), EntryId(i64::MAX))];
         let view = View { read, windows: &all, floor: EntryId(0) };

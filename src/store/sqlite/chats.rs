@@ -44,23 +44,36 @@ fn next(
         }
     }
     list.aside.sort_unstable();
+    list.aside.dedup();
     let mut page = Vec::new();
     list.done = true;
     let mut chats = read.prepare_cached(
-        "SELECT c.head, c.id, m.recent FROM member m JOIN conversation c ON c.id = m.conversation
+        "SELECT c.head, c.id, m.recent, c.ttl IS NOT NULL FROM member m JOIN conversation c ON c.id = m.conversation
          WHERE m.account = ?1 AND m.recent > 0 AND m.recent < ?2 ORDER BY m.recent DESC",
     )?;
     let mut chats = chats.query([me.0, at.rank.0])?;
     let mut next: Option<(ChatKey, EntryId)> = None;
+    let mut moved = 0;
     loop {
-        if next.is_none() {
-            next = match chats.next()? {
-                Some(row) => {
-                    let chat = (EntryId(row.get(0)?), ConversationId(row.get(1)?));
-                    Some((chat, EntryId(row.get(2)?)))
-                }
-                None => None,
-            };
+        while next.is_none() {
+            let Some(row) = chats.next()? else { break };
+            let (chat, rank) =
+                ((EntryId(row.get(0)?), ConversationId(row.get(1)?)), EntryId(row.get(2)?));
+            if !row.get::<_, bool>(3)? || !has_expired(read, chat.0)? {
+                next = Some((chat, rank));
+                continue;
+            }
+            // Its last entry lies further back, and so does its place here.
+            at.rank = rank;
+            if let Some(last) = last_shown(read, me, chat.1, false)? {
+                let place = list.aside.partition_point(|other| *other < (last, chat.1));
+                list.aside.insert(place, (last, chat.1));
+            }
+            moved += 1;
+            if moved == limits::PAGE_ROWS {
+                (list.at, list.done) = (Some(at), false);
+                return Ok(page);
+            }
         }
         let first = list.aside.last().copied().max(next.map(|(chat, _)| chat));
         let Some((last, conversation)) = first.filter(|(last, _)| *last > floor) else { break };
@@ -83,13 +96,38 @@ fn next(
 fn groups(read: &Connection, me: AccountId) -> Result<Vec<ChatKey>, Error> {
     let sql = "SELECT coalesce((SELECT max(until) FROM stay s WHERE m.until_seq IS NOT NULL
                                 AND s.conversation = m.conversation AND s.account = m.account),
-                               c.head), c.id
+                               c.head), c.id, m.until_seq IS NULL AND c.ttl IS NOT NULL
                FROM member m JOIN conversation c ON c.id = m.conversation
                WHERE m.account = ?1 AND m.recent = 0";
     let mut query = read.prepare_cached(sql)?;
-    let rows =
-        query.query_map([me.0], |row| Ok((EntryId(row.get(0)?), ConversationId(row.get(1)?))))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows = query.query([me.0])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (last, id) = (EntryId(row.get(0)?), ConversationId(row.get(1)?));
+        let last = match row.get::<_, bool>(2)? && has_expired(read, last)? {
+            true => last_shown(read, me, id, true)?,
+            false => Some(last),
+        };
+        found.extend(last.map(|last| (last, id)));
+    }
+    Ok(found)
+}
+
+/// Whether an entry was deleted by `EXPIRE`.
+fn has_expired(read: &Connection, id: EntryId) -> Result<bool, Error> {
+    let sql = "SELECT 1 FROM entry WHERE id = ?1 AND kind = 1 AND changed";
+    Ok(read.prepare_cached(sql)?.exists([id.0])?)
+}
+
+/// The last entry of a conversation that an account may see and that has not expired.
+fn last_shown(
+    read: &Connection,
+    me: AccountId,
+    id: ConversationId,
+    is_group: bool,
+) -> Result<Option<EntryId>, Error> {
+    let query = SpanQuery { count: 1, before: None, after: None, re: None };
+    Ok(span(read, id, &windows(read, me, id, is_group)?, &query)?.ids.first().copied())
 }
 
 /// Direct chats that have come first since the last page and were not listed by then, at the places

@@ -161,10 +161,10 @@ impl SqliteReader {
             let id: i64 = row.get(0)?;
             let kind = kind(row, 1, ConversationId(id));
             let (head, newest) = (EntryId(row.get(4)?), EntryId(row.get(7)?));
-            let rules = rules_at(row, 8)?;
-            Ok((kind, id, head, row.get(5)?, row.get(6)?, newest, rules))
+            let (rules, ttl) = (rules_at(row, 8)?, row.get::<_, Option<u32>>(11)?);
+            Ok((kind, id, head, row.get(5)?, row.get(6)?, newest, rules, ttl))
         });
-        let Some((kind, id, head, seq, moved, newest, rules)) = row.optional()? else {
+        let Some((kind, id, head, seq, moved, newest, rules, ttl)) = row.optional()? else {
             return Ok(None);
         };
         let mut marks = Marks { newest, ..Marks::default() };
@@ -202,7 +202,8 @@ impl SqliteReader {
             }
         }
         let (id, moved) = (ConversationId(id), MoveNumber(moved));
-        Ok(Some(Conversation { id, kind, head, seq, moved, marks, rules, members }))
+        let ttl = ttl.filter(|seconds| *seconds > 0);
+        Ok(Some(Conversation { id, kind, head, seq, moved, marks, rules, ttl, members }))
     }
 
     /// A row of the log as an entry for `me`, with handles in place of numbers.
@@ -275,6 +276,13 @@ pub(super) struct LogRow {
     pub(super) is_changed: bool,
 }
 
+impl LogRow {
+    /// It is a message that has expired.
+    pub(super) fn is_expired(&self) -> bool {
+        self.kind == EntryKind::Group && self.is_changed
+    }
+}
+
 /// The statement that reads a row of the log, prepared once for a page and run for each id.
 pub(super) fn log_rows<'a>(read: &'a Connection) -> Result<CachedStatement<'a>, Error> {
     Ok(read.prepare_cached(
@@ -318,8 +326,9 @@ pub(super) fn entry_tags(row: &Row, first: usize) -> Result<Option<Box<EntryTags
     Ok(Some(found))
 }
 
-/// The kinds of entries, in the order of their numbers in `entry` and `about`.
-const KINDS: [EntryKind; 6] = [
+/// The kinds of entries, in the order of their numbers in `entry` and `about`, from `-1` on.
+const KINDS: [EntryKind; 7] = [
+    EntryKind::Expire,
     EntryKind::Message,
     EntryKind::Group,
     EntryKind::Edit,
@@ -330,11 +339,11 @@ const KINDS: [EntryKind; 6] = [
 
 /// The number of a kind of entry.
 pub(in crate::store) fn kind_number(kind: EntryKind) -> i64 {
-    KINDS.iter().zip(0..).find(|(one, _)| **one == kind).map_or(0, |(_, number)| number)
+    KINDS.iter().zip(-1..).find(|(one, _)| **one == kind).map_or(0, |(_, number)| number)
 }
 
 pub(in crate::store) fn entry_kind(number: i64) -> Result<EntryKind, Error> {
-    let kind = usize::try_from(number).ok().and_then(|at| KINDS.get(at));
+    let kind = usize::try_from(number + 1).ok().and_then(|at| KINDS.get(at));
     kind.copied().ok_or_else(|| Error::damaged(format!("an entry is of the kind {number}")))
 }
 

@@ -10,7 +10,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{files, marking};
+use super::{expired, files, marking};
 use crate::entry::{EntryId, Millis};
 use crate::limits;
 use crate::store::{Error, Expire};
@@ -98,11 +98,12 @@ fn old_enough(
 }
 
 /// Carries out a step.
-pub(super) fn step(on: &Connection, step: Expire) -> Result<(), Error> {
+pub(super) fn step(on: &Connection, step: &Expire) -> Result<(), Error> {
     match step {
-        Expire::Entries { after, upto } => entries(on, after, upto),
-        Expire::Files { upto } => files::drop_of(on, EntryId(0), upto),
-        Expire::Swept { upto } => files::swept(on, upto),
+        Expire::Entries { after, upto } => entries(on, *after, *upto),
+        Expire::Messages(due) => expired::step(on, due),
+        Expire::Files { upto } => files::drop_of(on, EntryId(0), *upto),
+        Expire::Swept { upto } => files::swept(on, *upto),
         Expire::Rows => rows(on),
         Expire::Pages => pages(on),
     }

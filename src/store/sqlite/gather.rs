@@ -46,7 +46,7 @@ impl SqliteReader {
             Need::Account(id) => self.find_account(BY_ID, id.0)?.map(Fact::Account),
             Need::Direct(pair) => self.direct_of(*pair)?.map(Fact::Conversation),
             Need::Conversation(id) => self.conversation(*id)?.map(Fact::Conversation),
-            Need::EntryPos(id) => self.pos(*id)?.map(Fact::EntryPos),
+            Need::EntryPos(id) => self.place(*id)?.map(Fact::EntryPos),
             Need::Message(id) => {
                 self.message_state(*id)?.map(|state| Fact::Message(Box::new(state)))
             }
@@ -111,7 +111,7 @@ impl SqliteReader {
     }
 
     pub(super) fn direct_of(&self, pair: Pair) -> Result<Option<Conversation>, Error> {
-        let sql = "SELECT id, low, high, NULL, head, seq, moved, marked, NULL, NULL, NULL
+        let sql = "SELECT id, low, high, NULL, head, seq, moved, marked, NULL, NULL, NULL, ttl
                    FROM conversation
                    WHERE low = ?1 AND high = ?2";
         self.find_conversation(sql, params![pair.low.0, pair.high.0])
@@ -128,7 +128,7 @@ impl SqliteReader {
 
     fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
         let sql = "SELECT c.id, c.low, c.high, r.name, c.head, c.seq, c.moved, c.marked,
-                          r.admins_write, r.all_add, r.open
+                          r.admins_write, r.all_add, r.open, c.ttl
                    FROM conversation c
                    LEFT JOIN group_info r ON r.conversation = c.id WHERE c.id = ?1";
         self.find_conversation(sql, [id.0])
@@ -136,8 +136,16 @@ impl SqliteReader {
 
     /// Where an entry stands, unless it has expired.
     pub(super) fn pos(&self, id: EntryId) -> Result<Option<EntryPos>, Error> {
-        let sql = "SELECT conversation, seq, author, author_seq, iif(kind > 1, coalesce(re, 0), 0) FROM entry
-                   WHERE id = ?1 AND id > (SELECT floor FROM newest)";
+        Ok(self.place(id)?.filter(|pos| !pos.expired))
+    }
+
+    /// The same, also of one that has expired by `EXPIRE`.
+    fn place(&self, id: EntryId) -> Result<Option<EntryPos>, Error> {
+        let sql = "SELECT conversation, seq, author, author_seq, iif(kind > 1, coalesce(re, 0), 0),
+                          CASE WHEN NOT changed THEN 0 WHEN kind < 2 THEN kind = 1
+                               ELSE coalesce((SELECT m.kind = 1 AND m.changed FROM entry m
+                                              WHERE m.id = entry.re), 0) END
+                   FROM entry WHERE id = ?1 AND id > (SELECT floor FROM newest)";
         let mut query = self.connection.prepare_cached(sql)?;
         let row = query.query_row([id.0], |row| {
             Ok(EntryPos {
@@ -147,6 +155,7 @@ impl SqliteReader {
                 author: AccountId(row.get(2)?),
                 author_seq: row.get(3)?,
                 about: EntryId(row.get(4)?),
+                expired: row.get(5)?,
             })
         });
         Ok(row.optional()?)

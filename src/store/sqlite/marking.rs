@@ -129,6 +129,20 @@ fn forget(on: &Connection, first: EntryId, last: EntryId) -> Result<(), Error> {
     Ok(())
 }
 
+/// Overwrites a message that expires by `EXPIRE`, and, if it has any, its marks. Drops all that is
+/// known about it except which messages answer it.
+pub(super) fn expired(on: &Connection, message: EntryId, has_marks: bool) -> Result<(), Error> {
+    if has_marks {
+        forget(on, message, message)?;
+        let sql = "DELETE FROM about WHERE message = ?1 AND kind = 3 RETURNING mark";
+        let mark = on.prepare_cached(sql)?.query_row([message.0], |row| Ok(EntryId(row.get(0)?)));
+        mark.optional()?.map_or(Ok(()), |mark| erase(on, mark))?;
+    } else {
+        files::drop_of(on, message, message)?;
+    }
+    erase(on, message)
+}
+
 /// Overwrites the marks of messages that expire, those above `after` up to `upto`, and drops all
 /// that is known about these messages.
 pub(super) fn expire(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> {

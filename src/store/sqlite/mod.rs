@@ -18,6 +18,7 @@ mod draft;
 #[cfg(feature = "postgres")]
 pub(in crate::store) mod exchange;
 mod expire;
+mod expired;
 mod files;
 mod find;
 mod gather;

@@ -9,8 +9,8 @@ use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
 use super::span::span;
 use super::visible::windows;
 use super::{
-    about, chats, count, devices, expire, gather, groups, invitations, later, lists, merge,
-    receipts,
+    about, chats, count, devices, expire, expired, gather, groups, invitations, later, lists,
+    merge, receipts,
 };
 use crate::entry::{
     AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
@@ -245,8 +245,11 @@ impl Reader for SqliteReader {
         let mut rows = Vec::new();
         let mut bytes = 0;
         let mut seen = None;
-        for id in ids.iter().filter(|id| **id > floor).take(limits::PAGE_ROWS) {
+        for id in ids.iter().filter(|id| **id > floor) {
             let mut row = log_row(&mut log, *id, of.clone())?;
+            if row.is_expired() {
+                continue;
+            }
             if row.is_changed {
                 let windows = match seen.take() {
                     Some(windows) => windows,
@@ -262,7 +265,7 @@ impl Reader for SqliteReader {
             }
             bytes += row.body.len();
             rows.push(row);
-            if bytes >= limits::PAGE_BYTES {
+            if rows.len() == limits::PAGE_ROWS || bytes >= limits::PAGE_BYTES {
                 break;
             }
         }
@@ -337,6 +340,10 @@ impl Reader for SqliteReader {
 
     fn next_due(&mut self, count: usize) -> Result<Vec<(AccountId, Later)>, Error> {
         later::next_due(&self.connection, count)
+    }
+
+    fn next_expired(&mut self, now: Millis) -> Result<Option<Expire>, Error> {
+        expired::next(&self.connection, now)
     }
 
     fn next_expiry(&mut self, before: Millis, now: Millis) -> Result<Option<Expire>, Error> {

@@ -45,6 +45,8 @@ CREATE TABLE conversation(
     gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
     gone_author_seq INTEGER NOT NULL DEFAULT 0, -- and its `author_seq`
     begun INTEGER NOT NULL DEFAULT 0,   -- of a direct chat: all its entries and marks are newer
+    ttl INTEGER,                        -- messages are deleted after this many seconds; 0: some were,
+                                        -- new ones are not; NULL: none ever was
     UNIQUE(low, high)
 ) STRICT;
 
@@ -72,15 +74,24 @@ CREATE TABLE entry(
     author INTEGER NOT NULL,
     author_seq INTEGER NOT NULL,        -- its author's `exempt` up to here, itself included
     time INTEGER NOT NULL,
-    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group; marks: 2 a new text,
-                                        -- 3 a deletion, 4 a reaction, 5 a flag, which
-                                        -- is about no message
+    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group, -1 how long messages are
+                                        -- kept; marks: 2 a new text, 3 a deletion, 4 a reaction,
+                                        -- 5 a flag, which is about no message. 1 and `changed`: a
+                                        -- message that has expired. Only its place is left, and it
+                                        -- is in no `id_block`
     body TEXT NOT NULL,                 -- the first text of a message; of a reaction its word, or -
     re INTEGER,                         -- the message that it answers or, for a mark, is about
     tags TEXT,                          -- what else it says, and the device that made it, as
                                         -- store/sqlite/tags.rs writes it
     changed INTEGER NOT NULL DEFAULT 0  -- 1: `about` knows more of a message; a mark may not hold
 ) STRICT;
+
+-- When messages expire. In the order of that, so that looking for them costs what there are.
+CREATE TABLE expiring(
+    due INTEGER NOT NULL,
+    entry INTEGER NOT NULL,
+    PRIMARY KEY(due, entry)
+) STRICT, WITHOUT ROWID;
 
 -- What holds about a message.
 CREATE TABLE about(
@@ -124,7 +135,7 @@ CREATE TABLE reply(
     PRIMARY KEY(message, reply)
 ) STRICT, WITHOUT ROWID;
 
--- Which entries a conversation has: lists of 64 ids. How they are encoded: store/ids.rs.
+-- Which entries a conversation has: lists of up to 64 ids, 64 of which none has expired. How they are encoded: store/ids.rs.
 CREATE TABLE id_block(
     conversation INTEGER NOT NULL,
     upto INTEGER NOT NULL,              -- the last id of the list
@@ -360,7 +371,7 @@ SELECT e.id,
        strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time,
        a.handle AS sender,
        coalesce('#' || r.name, o.handle) AS recipient,
-       CASE e.kind WHEN 0 THEN 'message' ELSE 'group' END AS kind,
+       CASE e.kind WHEN 0 THEN 'message' WHEN 1 THEN 'group' ELSE 'expire' END AS kind,
        CASE WHEN NOT e.changed THEN e.body
             WHEN EXISTS(SELECT 1 FROM about WHERE message = e.id AND kind = 3) THEN ''
             ELSE coalesce((SELECT t.body FROM about b JOIN entry t ON t.id = b.mark
@@ -379,7 +390,7 @@ JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
-WHERE e.kind < 2 AND e.id > (SELECT floor FROM newest);
+WHERE e.kind < 2 AND NOT (e.kind = 1 AND e.changed) AND e.id > (SELECT floor FROM newest);
 
 CREATE VIEW marks AS
 SELECT e.id,

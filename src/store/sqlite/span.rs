@@ -58,11 +58,11 @@ fn replies(
 ) -> Result<(), Error> {
     let mut query = read.prepare_cached(if from_the_first {
         "SELECT r.reply FROM entry m JOIN reply r ON r.message = m.id
-         WHERE m.id = ?1 AND m.conversation = ?2 AND r.reply > ?3 AND r.reply <= ?4
+         WHERE m.id = ?1 AND m.conversation = ?2 AND NOT (m.kind = 1 AND m.changed) AND r.reply > ?3 AND r.reply <= ?4
          ORDER BY r.reply LIMIT ?5"
     } else {
         "SELECT r.reply FROM entry m JOIN reply r ON r.message = m.id
-         WHERE m.id = ?1 AND m.conversation = ?2 AND r.reply > ?3 AND r.reply <= ?4
+         WHERE m.id = ?1 AND m.conversation = ?2 AND NOT (m.kind = 1 AND m.changed) AND r.reply > ?3 AND r.reply <= ?4
          ORDER BY r.reply DESC LIMIT ?5"
     })?;
     let count = i64::try_from(wanted - into.len()).unwrap_or(i64::MAX);

@@ -26,6 +26,9 @@ pub(in crate::store) fn encode(tags: &EntryTags) -> Option<String> {
     if let Some(late) = tags.late {
         words.push(format!("late={late}"));
     }
+    if let Some(seconds) = tags.exp {
+        words.push(format!("exp={seconds}"));
+    }
     if tags.by_operator {
         words.push("by=operator".to_owned());
     }
@@ -49,6 +52,7 @@ pub(in crate::store) fn decode(stored: &str, tags: &mut EntryTags) -> Result<(),
             ("fwd", times) => tags.fwd = times.parse().map_err(|_| bad())?,
             ("file", bytes) => tags.file = Some(bytes.parse().map_err(|_| bad())?),
             ("late", number) => tags.late = Some(number.parse().map_err(|_| bad())?),
+            ("exp", seconds) => tags.exp = Some(seconds.parse().map_err(|_| bad())?),
             ("by", "operator") => tags.by_operator = true,
             ("at", calls) => {
                 for call in calls.split('/') {
@@ -86,6 +90,10 @@ mod tests {
                 EntryTags { device: Some(DeviceNumber(12)), fwd: 1, ..EntryTags::default() },
                 Some("dev=12 fwd=1"),
             ),
+            (
+                EntryTags { exp: Some(60), late: Some(2), ..EntryTags::default() },
+                Some("late=2 exp=60"),
+            ),
         ] {
             assert_eq!(encode(&tags).as_deref(), stored);
             let mut read = EntryTags::default();
@@ -101,6 +109,7 @@ mod tests {
             "dev=x",
             "fwd",
             "fwd=x",
+            "exp=-",
             "file=-1",
             "at=",
             "at=bob/",

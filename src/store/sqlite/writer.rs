@@ -14,8 +14,8 @@ use super::lock::{self, FileId, Lock};
 use super::main_file::Generation;
 use super::write_back::{Backlog, WriteBack, keep_log};
 use super::{
-    PATIENCE, accounts, beside, devices, expire, files, groups, id_block, invitations, later,
-    marking, run, tags,
+    PATIENCE, accounts, beside, devices, expire, expired, files, groups, id_block, invitations,
+    later, marking, run, tags,
 };
 use crate::entry::Cursor;
 use crate::store::{Change, Error, NewEntry, Rank, Reader, Writer};
@@ -253,6 +253,9 @@ fn entries<'a>(on: &Connection, changes: &'a [Change]) -> Result<&'a [Change], E
                 tags::encode(tags),
             ])?,
         };
+        if let Some(seconds) = tags.as_ref().and_then(|tags| tags.exp) {
+            expired::add(on, pos.id, *time, seconds)?;
+        }
     }
     Ok(&[])
 }
@@ -459,7 +462,10 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                 newest.token,
                 newest.floor.0,
             ])?,
-        Change::Expire(step) => return expire::step(on, *step),
+        Change::Ttl { conversation, seconds } => {
+            return expired::set_ttl(on, *conversation, *seconds);
+        }
+        Change::Expire(step) => return expire::step(on, step),
     };
     Ok(())
 }

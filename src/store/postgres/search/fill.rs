@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::super::PgError;
+use super::super::log::entry_tags;
 use super::super::protocol::PgConnection;
 use super::super::source::{PgPurpose, Source};
 use super::super::value::{Param, PgRow};
@@ -148,18 +149,19 @@ pub(super) fn segment(row: &PgRow) -> Result<Segment, PgError> {
 }
 
 impl IndexWriter {
-    /// The words of the entries above one and up to another, and the size of these.
+    /// The words of the entries above one and up to another, the size of these, and when the first of
+    /// them expires.
     fn draft(
         &mut self,
         floor: EntryId,
         (after, upto): (EntryId, EntryId),
-    ) -> Result<(SegmentDraft, usize), PgError> {
-        let sql = "SELECT id, conversation, kind, body, changed FROM entry
+    ) -> Result<(SegmentDraft, usize, Option<i64>), Error> {
+        let sql = "SELECT id, conversation, kind, body, changed, re, tags, time FROM entry
                    WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3";
         let edits = "SELECT a.message, e.body FROM about a JOIN entry e ON e.id = a.mark
                      WHERE a.message = ANY($1) AND a.kind = 2";
         let mut draft = SegmentDraft::new(after);
-        let (mut all, mut at) = (0, after.max(floor).0);
+        let (mut all, mut at, mut due) = (0, after.max(floor).0, None);
         loop {
             let rows =
                 self.on.query(sql, &[Param::Int(at), Param::Int(upto.0), Param::Int(ROWS)])?;
@@ -180,6 +182,11 @@ impl IndexWriter {
                 at = id;
                 all += size(body.len());
                 if row.get::<i64>(2)? == 0 {
+                    if let Some(seconds) = entry_tags(row, 5)?.and_then(|tags| tags.exp) {
+                        let time: i64 = row.get(7)?;
+                        let expires = time.saturating_add(i64::from(seconds) * 1000);
+                        due = due.into_iter().chain([expires]).min();
+                    }
                     let conversation = ConversationId(row.get(1)?);
                     for text in [body].into_iter().chain(later.remove(&id).unwrap_or_default()) {
                         draft.add(conversation, EntryId(id), &text);
@@ -187,7 +194,7 @@ impl IndexWriter {
                 }
             }
             if rows.is_empty() {
-                return Ok((draft, all));
+                return Ok((draft, all, due));
             }
         }
     }
@@ -269,7 +276,7 @@ impl Filled for IndexWriter {
         within: (EntryId, EntryId),
         _old: &[Segment],
     ) -> Result<(), Error> {
-        let (mut draft, size) = self.draft(floor, within)?;
+        let (mut draft, size, due) = self.draft(floor, within)?;
         self.is_swept = false;
         self.on.execute("BEGIN")?;
         let number = one(&self.on.query("SELECT papo_search_make()", &[])?)?.get(0)?;
@@ -281,9 +288,10 @@ impl Filled for IndexWriter {
             Param::Int(i64::try_from(size).unwrap_or(i64::MAX)),
             Param::Int(floor.0),
             Param::Int(self.seen.0),
+            Param::MaybeInt(due),
             Param::Bytes(&conversations),
         ];
-        self.on.query("SELECT papo_search_put($1, $2, $3, $4, $5, $6, $7)", &params)?;
+        self.on.query("SELECT papo_search_put($1, $2, $3, $4, $5, $6, $7, $8)", &params)?;
         Ok(self.on.execute("COMMIT")?)
     }
 

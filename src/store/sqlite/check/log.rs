@@ -8,9 +8,13 @@
 //! thousand. Expired entries are treated likewise: the pass begins after them, with what the
 //! conversation's row says about them.
 
+use std::iter::Peekable;
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
+use super::expired::Expired;
 use super::person::Person;
+use super::place::{LogMark, What, word};
 use super::{Findings, strays};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, MoveNumber};
 use crate::limits::ID_BLOCK;
@@ -23,14 +27,15 @@ use crate::store::{Error, Stay};
 pub(super) fn conversations(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     let sql =
         "SELECT c.id, c.head, c.seq, c.moved, c.low, c.high, c.tail, r.conversation IS NOT NULL,
-                c.gone_seq, c.gone_author, c.gone_author_seq, c.marked
+                c.gone_seq, c.gone_author, c.gone_author_seq, c.marked, c.ttl IS NOT NULL
                FROM conversation c LEFT JOIN group_info r ON r.conversation = c.id ORDER BY c.id";
     let mut conversations = read.prepare(sql)?;
     let mut entries = read.prepare_cached(
         "SELECT conversation, seq, author, author_seq, kind, body,
-                coalesce(tags LIKE '%late=%', 0) FROM entry WHERE id = ?1",
+                coalesce(tags LIKE '%late=%', 0), changed FROM entry WHERE id = ?1",
     )?;
     let floor = floor(read)?;
+    let mut expired = Expired::find(read, floor)?;
     let mut rows = conversations.query([])?;
     let mut listed = 0;
     while let Some(row) = rows.next()? {
@@ -43,29 +48,16 @@ pub(super) fn conversations(read: &Connection, found: &mut Findings) -> Result<(
         let mut log = Log::new(read, found, id, row.get(7)?)?;
         log.begin(floor, row.get(8)?, AccountId(row.get(9)?), row.get(10)?);
         log.whose(pair, moved);
+        log.has_expiry = row.get(12)?;
+        log.expired = expired.take(id);
         log.lists(read, row.get_ref(6)?.as_blob().unwrap_or_default(), &mut entries)?;
         log.end(read, head, seq, EntryId(row.get(11)?))?;
         listed += log.listed;
     }
-    let sql = "SELECT count(*) FROM entry WHERE id > ?1 AND kind < 2";
+    let sql = "SELECT count(*) FROM entry WHERE id > ?1 AND kind < 2
+               AND NOT (kind = 1 AND changed)";
     let there: i64 = read.query_row(sql, [floor.0], |row| row.get(0))?;
     if there != listed { strays(read, found) } else { Ok(()) }
-}
-
-/// A place in the log that a member refers to.
-struct LogMark {
-    id: EntryId,
-    /// The index of the member.
-    who: usize,
-    what: What,
-}
-
-enum What {
-    Cursor(Cursor),
-    /// The first entry of one of its stays.
-    Since(usize),
-    /// The last entry of one of its stays.
-    Until(usize),
 }
 
 /// A conversation during the pass.
@@ -77,6 +69,9 @@ struct Log<'a> {
     people: Vec<Person>,
     /// Places to compare, the highest first.
     marks: Vec<LogMark>,
+    /// Messages of it expire, or did; and those that have, in the order of their ids.
+    has_expiry: bool,
+    expired: Peekable<Ids>,
     /// Everything up to here has expired: `gone` entries of this conversation.
     floor: EntryId,
     gone: i64,
@@ -110,6 +105,8 @@ impl<'a> Log<'a> {
             is_group,
             people,
             marks,
+            has_expiry: false,
+            expired: Ids::default().peekable(),
             floor: EntryId(0),
             gone: 0,
             at,
@@ -225,10 +222,18 @@ impl<'a> Log<'a> {
             };
             let list = list.unwrap_or_default();
             let ids: Vec<EntryId> = Ids::new(list).collect();
-            let whole = encode(EntryId(0), &ids) == list
+            // Expired ones leave their places in the list empty.
+            let fits = |count| count == ID_BLOCK || (self.has_expiry && count > 0);
+            let is_as_written = match upto {
+                None if self.has_expiry => Ids::new(list).is_whole(),
+                _ => encode(EntryId(0), &ids) == list,
+            };
+            let whole = is_as_written
                 && ids.first().is_none_or(|first| *first > self.at)
                 && match upto {
-                    Some(upto) => ids.len() == ID_BLOCK && ids.last() == Some(&upto),
+                    Some(upto) => {
+                        ids.len() <= ID_BLOCK && fits(ids.len()) && ids.last() == Some(&upto)
+                    }
                     None => ids.len() < ID_BLOCK,
                 };
             match upto {
@@ -237,8 +242,11 @@ impl<'a> Log<'a> {
                 None => self.say("the list of its newest ids is damaged"),
             }
             for id in ids {
+                while let Some(expired) = self.expired.next_if(|expired| *expired < id) {
+                    self.pass(read, expired, entries, true)?;
+                }
                 if id > self.at && id > self.floor {
-                    self.pass(read, id, entries)?;
+                    self.pass(read, id, entries, false)?;
                 }
                 self.at = self.at.max(id);
                 if self.found.are_enough() {
@@ -246,17 +254,21 @@ impl<'a> Log<'a> {
                 }
             }
             if upto.is_none() {
+                while let Some(expired) = self.expired.next() {
+                    self.pass(read, expired, entries, true)?;
+                }
                 return Ok(());
             }
         }
     }
 
-    /// Goes on to the next entry.
+    /// Goes on to the next entry. It is listed, unless it has `expired`.
     fn pass(
         &mut self,
         read: &Connection,
         id: EntryId,
         entries: &mut CachedStatement,
+        expired: bool,
     ) -> Result<(), Error> {
         self.compare(read, EntryId(id.0 - 1))?;
         self.at = id;
@@ -273,7 +285,7 @@ impl<'a> Log<'a> {
             self.say(format_args!("entry {} is said to be of conversation {conversation}", id.0));
             return Ok(());
         }
-        self.listed += 1;
+        self.listed += i64::from(!expired);
         let seq: i64 = row.get(1)?;
         if seq != self.seq {
             self.lost += 1;
@@ -282,10 +294,11 @@ impl<'a> Log<'a> {
             self.seq = seq;
         }
         let kind: i64 = row.get(4)?;
-        if !(kind == 0 || (kind == 1 && self.is_group)) {
+        let is_known = matches!(kind, -1 | 0) || (kind == 1 && self.is_group);
+        if !expired && (!is_known || (kind == 1 && row.get(7)?)) {
             self.say(format_args!("entry {} is of no kind that fits here", id.0));
         }
-        if !row.get_ref(5)?.as_str().is_ok_and(|body| !body.is_empty()) {
+        if !expired && !row.get_ref(5)?.as_str().is_ok_and(|body| !body.is_empty()) {
             self.say(format_args!("entry {} has no text, or one that is not UTF-8", id.0));
         }
         // Notes that came late wait for their author.
@@ -467,13 +480,5 @@ impl<'a> Log<'a> {
             ));
         }
         Ok(())
-    }
-}
-
-/// The word for a cursor in a finding.
-fn word(cursor: Cursor) -> &'static str {
-    match cursor {
-        Cursor::Delivered => "received",
-        Cursor::Read => "read",
     }
 }

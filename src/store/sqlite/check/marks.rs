@@ -133,7 +133,7 @@ impl MarkList<'_> {
     /// Checks a mark. Returns its author; `None` if there is no such mark.
     fn pass(&mut self, id: EntryId) -> Result<Option<AccountId>, Error> {
         let sql = "SELECT e.conversation, e.kind, e.seq, e.author, e.author_seq, e.body, e.re,
-                          m.conversation, m.kind, m.seq, m.author
+                          m.conversation, iif(m.kind = 1 AND m.changed, 0, m.kind), m.seq, m.author
                    FROM entry e LEFT JOIN entry m ON m.id = e.re WHERE e.id = ?1";
         let mut query = self.read.prepare_cached(sql)?;
         let mut rows = query.query([id.0])?;
@@ -166,6 +166,12 @@ impl MarkList<'_> {
         };
         if !is_about {
             self.say(format_args!("the mark {} is about {}, no message for it", id.0, about.0));
+        }
+        // Expired entries are in no list, and cannot be counted here.
+        let has_expiry = "SELECT ttl IS NOT NULL FROM conversation WHERE id = ?1";
+        let mut has_expiry = self.read.prepare_cached(has_expiry)?;
+        if has_expiry.query_row([self.id.0], |row| row.get(0))? {
+            return Ok(Some(author));
         }
         let counted = self.counted(id, author)?;
         if counted.0 != seq || counted.1.is_some_and(|counted| counted != author_seq) {

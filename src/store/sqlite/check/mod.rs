@@ -7,10 +7,12 @@
 //! repairs nothing. `log` checks the conversations, with a `person` for each member, `marks`
 //! what is done to messages later, and `moves` the histories of cursors.
 
+mod expired;
 mod log;
 mod marks;
 mod moves;
 mod person;
+mod place;
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -198,7 +200,8 @@ fn groups(read: &Connection, found: &mut Findings) -> Result<(), Error> {
 /// Finds the entries that are in no list: a line for each run of them in one conversation.
 fn strays(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     let mut entries = read.prepare(
-        "SELECT id, conversation FROM entry WHERE id > (SELECT floor FROM newest) ORDER BY id",
+        "SELECT id, conversation FROM entry
+         WHERE id > (SELECT floor FROM newest) AND NOT (kind = 1 AND changed) ORDER BY id",
     )?;
     let mut rows = entries.query([])?;
     // First and last entry of the run, how many it has, and the conversation that they name.
@@ -282,7 +285,8 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
         "SELECT format('a key of account %d stands for entry %d, which is not what it says',
                        o.account, o.entry)
          FROM once o JOIN entry e ON e.id = o.entry
-         WHERE e.author <> o.account OR e.time <> o.time OR e.kind <> 0",
+         WHERE e.author <> o.account OR e.time <> o.time
+            OR (e.kind <> 0 AND NOT (e.kind = 1 AND e.changed))",
         "SELECT format('account %d is gone, and still a member of conversation %d',
                        account, conversation)
          FROM member WHERE account NOT IN (SELECT id FROM account)",
@@ -340,6 +344,15 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
                        e.id, CAST(substr(e.tags, 5) AS INTEGER), e.author)
          FROM entry e JOIN account a ON a.id = e.author
          WHERE e.tags LIKE 'dev=%' AND CAST(substr(e.tags, 5) AS INTEGER) NOT BETWEEN 1 AND a.device",
+        "SELECT format('entry %d is said to expire, and is no message that does', x.entry)
+         FROM expiring x LEFT JOIN entry e ON e.id = x.entry
+         WHERE e.kind IS NOT 0 AND x.entry > (SELECT floor FROM newest)",
+        "SELECT format('entry %d should expire, and is not known to', e.id) FROM entry e
+         WHERE e.kind = 0 AND e.tags LIKE '%exp=%' AND e.id > (SELECT floor FROM newest)
+           AND NOT EXISTS(SELECT 1 FROM expiring WHERE entry = e.id AND due =
+               e.time + 1000 * CAST(substr(e.tags, instr(e.tags, 'exp=') + 4) AS INTEGER))",
+        "SELECT format('entry %d has expired, and has a text', id) FROM entry
+         WHERE kind = 1 AND changed AND CAST(body AS BLOB) <> zeroblob(octet_length(body))",
         "SELECT format('conversation %d is gone, and still has marks', conversation)
          FROM marking WHERE conversation NOT IN (SELECT id FROM conversation)",
         "SELECT format('conversation %d has no marks, and a list of them', conversation)

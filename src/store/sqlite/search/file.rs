@@ -38,6 +38,7 @@ const TABLES: &str = "
         conversation INTEGER NOT NULL,      -- of the entry upto
         floor INTEGER NOT NULL,             -- what had expired when it was made
         stale INTEGER NOT NULL DEFAULT 0,   -- 1: it has words of a deleted text
+        due INTEGER,                        -- when the first of its messages expires by `EXPIRE`
         conversations BLOB NOT NULL         -- which it has, as in store/ids.rs
     ) STRICT;
     -- Messages whose text was changed after their segment was made.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::super::decode::entry_tags;
 use super::super::maintenance::SqliteMaintenance;
 use super::super::marking::{DELETION, EDIT};
 use super::super::{read_connection, run};
@@ -125,15 +126,16 @@ impl IndexWriter {
         on.ok_or_else(|| Error::of(Cause::Bug, "the index is not open"))
     }
 
-    /// Adds the next entries above `after` to a segment, as many as are read at once. Returns the
-    /// last of them, and their size.
+    /// Adds the next entries above `after` to a segment, as many as are read at once. `due` is when
+    /// the first message of the segment expires. Returns the last of them, and their size.
     fn add(
         &self,
         after: EntryId,
         upto: EntryId,
         draft: &mut SegmentDraft,
+        due: &mut Option<i64>,
     ) -> Result<Option<(EntryId, usize)>, Error> {
-        let sql = "SELECT id, conversation, kind, body, changed FROM entry
+        let sql = "SELECT id, conversation, kind, body, changed, re, tags, time FROM entry
                    WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
         let mut query = self.read.prepare_cached(sql)?;
         let mut rows = query.query(params![after.0, upto.0, ROWS as i64])?;
@@ -147,6 +149,11 @@ impl IndexWriter {
             all += size(body.len());
             if row.get::<_, i64>(2)? != 0 {
                 continue;
+            }
+            let exp = entry_tags(row, 5)?.and_then(|tags| tags.exp);
+            if let Some(seconds) = exp {
+                let expires = row.get::<_, i64>(7)?.saturating_add(i64::from(seconds) * 1000);
+                *due = (*due).into_iter().chain([expires]).min();
             }
             draft.add(conversation, id, body);
             if row.get(4)? {
@@ -170,6 +177,7 @@ impl IndexWriter {
 
 impl Filled for IndexWriter {
     fn forget(&mut self, floor: EntryId) -> Result<bool, Error> {
+        note_expired(self.on()?, &self.read)?;
         forget(self.on()?, floor)
     }
 
@@ -210,7 +218,8 @@ impl Filled for IndexWriter {
         let on = self.on()?;
         let mut draft = SegmentDraft::new(after);
         let (mut size, mut at) = (0, after.max(floor));
-        while let Some((last, read)) = self.add(at, upto, &mut draft)? {
+        let mut due = None;
+        while let Some((last, read)) = self.add(at, upto, &mut draft, &mut due)? {
             at = last;
             size += read;
         }
@@ -221,7 +230,7 @@ impl Filled for IndexWriter {
             .optional()?
             .unwrap_or_default();
         run(on, "BEGIN IMMEDIATE")?;
-        let written = write(on, draft, (after, upto), (size, stamp, floor, self.seen), old);
+        let written = write(on, draft, (after, upto), (size, stamp, floor, self.seen, due), old);
         run(on, if written.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
         written
     }
@@ -257,6 +266,20 @@ impl Filled for IndexWriter {
         }
         Ok(number("PRAGMA wal_checkpoint(TRUNCATE)")? == 0)
     }
+}
+
+/// Notes which segments have words of messages that have expired by `EXPIRE`: those that were due
+/// before the first one that is still to expire.
+fn note_expired(on: &Connection, read: &Connection) -> Result<(), Error> {
+    let first = read
+        .prepare_cached("SELECT min(due) FROM expiring")?
+        .query_row([], |row| row.get::<_, Option<i64>>(0))?;
+    let before = first.unwrap_or(i64::MAX);
+    let sql = "SELECT 1 FROM segment WHERE due < ?1 AND stale = 0";
+    if on.prepare_cached(sql)?.exists([before])? {
+        on.prepare_cached("UPDATE segment SET stale = 1 WHERE due < ?1")?.execute([before])?;
+    }
+    Ok(())
 }
 
 /// Drops segments of expired entries. One that has some gets stale. Returns whether there were any.
@@ -348,14 +371,14 @@ fn stale(on: &Connection) -> Result<Option<Segment>, Error> {
 }
 
 /// Of a segment: its size, the time and the conversation of its last entry, and what had expired and
-/// was noted when it was made.
-type Facts = (usize, (i64, i64), EntryId, EntryId);
+/// was noted when it was made; and when the first of its messages expires.
+type Facts = (usize, (i64, i64), EntryId, EntryId, Option<i64>);
 
 fn write(
     on: &Connection,
     mut draft: SegmentDraft,
     (after, upto): (EntryId, EntryId),
-    (size, (time, conversation), floor, seen): Facts,
+    (size, (time, conversation), floor, seen, due): Facts,
     old: &[Segment],
 ) -> Result<(), Error> {
     for segment in old {
@@ -366,8 +389,8 @@ fn write(
     let all = draft.conversations();
     let numbers: Vec<EntryId> = all.iter().map(|id| EntryId(id.0)).collect();
     on.prepare_cached(
-        "INSERT INTO segment(after, upto, size, time, conversation, floor, conversations)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO segment(after, upto, size, time, conversation, floor, conversations, due)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         after.0,
@@ -376,7 +399,8 @@ fn write(
         time,
         conversation,
         floor.0,
-        encode(EntryId(0), &numbers)
+        encode(EntryId(0), &numbers),
+        due
     ])?;
     let id = on.last_insert_rowid();
     on.execute_batch(&format!(
