@@ -1,7 +1,7 @@
 //! The limit: what one thread on one core can do at best with these lines and these sockets.
 //!
-//! It relays `MSG` and `ACK` between connections and to groups, answers both, checks nothing, and
-//! keeps nothing; with a journal it appends each line to a file and syncs it once per turn of its
+//! It relays `MSG` and `ACK` between connections and to groups, answers both and a `PUT` of HTTP,
+//! checks nothing, and keeps nothing; with a journal it appends each line to a file and syncs it once per turn of its
 //! loop, before anyone is told. A server that promises more can only be slower.
 
 use std::collections::HashMap;
@@ -44,8 +44,18 @@ struct Relay {
     groups: HashMap<Vec<u8>, Vec<usize>>,
     last: u64,
     keeps: bool,
+    /// Requests of HTTP under way, by slot.
+    requests: HashMap<usize, Request>,
     /// Lines that are to be synced.
     kept: Vec<u8>,
+}
+
+/// A request of HTTP, whose body is one line.
+struct Request {
+    /// Its head is complete.
+    is_at_body: bool,
+    /// The connection ends with it.
+    closes: bool,
 }
 
 impl Peer for Relay {
@@ -57,6 +67,10 @@ impl Peer for Relay {
     }
 
     fn line(&mut self, at: usize, _: Instant, line: &[u8], out: &mut Outputs) -> Outcome<()> {
+        if (line.starts_with(b"PUT /") || !self.requests.is_empty()) && self.is_http(at, line, out)
+        {
+            return Ok(());
+        }
         let mut words = line.splitn(3, |b| *b == b' ');
         let mut word = || words.next().unwrap_or_default();
         match (word(), word(), word()) {
@@ -110,6 +124,40 @@ impl Peer for Relay {
 }
 
 impl Relay {
+    /// Takes a line of a request; with the last one it is answered.
+    fn is_http(&mut self, at: usize, line: &[u8], out: &mut Outputs) -> bool {
+        match self.requests.get_mut(&at) {
+            None if line.starts_with(b"PUT /") => {
+                self.requests.insert(at, Request { is_at_body: false, closes: false });
+                true
+            }
+            None => false,
+            Some(request) if !request.is_at_body => {
+                request.is_at_body = line.trim_ascii_end().is_empty();
+                request.closes |= line.starts_with(b"Connection: close");
+                true
+            }
+            Some(request) => {
+                let closes = request.closes;
+                self.requests.remove(&at);
+                self.keep(line);
+                self.last += 1;
+                let body = format!("{{\"id\":\"{:012}\",\"event\":\"message\"}}\n", self.last);
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+                     Content-Length: {}\r\n\r\n",
+                    body.len()
+                );
+                out.to(at).extend_from_slice(head.as_bytes());
+                out.to(at).extend_from_slice(body.as_bytes());
+                if closes {
+                    out.end(at);
+                }
+                true
+            }
+        }
+    }
+
     fn keep(&mut self, line: &[u8]) {
         if self.keeps {
             say(&mut self.kept, &[line]);
