@@ -223,3 +223,34 @@ fn chats_that_began_with_a_flag_are_walked_in_the_order_of_their_entries() {
         assert_eq!(store.chats(ANA).len(), CHATS + 1 - (0..CHATS).filter(|n| n % 6 == 3).count());
     });
 }
+
+#[test]
+fn flags_hold_when_the_entries_that_set_them_have_expired() {
+    every_store(|store| {
+        let flag = |store: &mut Bench, to, flag, set| {
+            store.act(ANA, Act::Flag { to: person(to), flag, set });
+            store.commit();
+        };
+        let on = |store: &mut Bench, to| {
+            let row = store.chats(ANA).into_iter().find(|row| row.to == person(to)).unwrap();
+            row.flags.on(Millis(store.now)).collect::<Vec<_>>()
+        };
+        store.send(BIA, "ana", "x");
+        flag(store, "bia", ChatFlag::Mute, FlagSetting::On);
+        // With nothing else in her notes, nor with him.
+        flag(store, "caio", ChatFlag::Pin, FlagSetting::On);
+        let upto = store.chat.newest().entry;
+        store.forget(upto);
+        assert!(store.chats(ANA).is_empty());
+        assert_eq!(store.pages(ANA, false, upto).0, []);
+        let id = store.send(BIA, "ana", "y").0;
+        assert_eq!(on(store, "bia"), [(ChatFlag::Mute, None)]);
+        flag(store, "bia", ChatFlag::Mute, FlagSetting::Off);
+        assert_eq!(on(store, "bia"), []);
+        store.send(CAIO, "ana", "z");
+        assert_eq!(on(store, "caio"), [(ChatFlag::Pin, None)]);
+        let all = store.pages(ANA, false, store.chat.newest().entry).0;
+        let texts = ["y", "bia mute off", "z"].map(String::from);
+        assert_eq!(all, (id..).zip(texts).collect::<Vec<_>>());
+    });
+}
