@@ -37,6 +37,9 @@ _papo() {
             papo,edit)
                 cmd="papo__subcmd__edit"
                 ;;
+            papo,expire)
+                cmd="papo__subcmd__expire"
+                ;;
             papo,file)
                 cmd="papo__subcmd__file"
                 ;;
@@ -167,7 +170,7 @@ _papo() {
 
     case "${cmd}" in
         papo)
-            opts="-4 -6 -h -V --server --as --device --secret-file --ca --bell --notify --help --version send ask re fwd file get edit del react marks at later tail on hist search chats find group info mute pin archive unread pref devices register login logout passwd token raw"
+            opts="-4 -6 -h -V --server --as --device --secret-file --ca --bell --notify --help --version send ask re fwd file get edit del react marks at later expire tail on hist search chats find group info mute pin archive unread pref devices register login logout passwd token raw"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -448,6 +451,40 @@ _papo() {
             ;;
         papo__subcmd__edit)
             opts="-4 -6 -h --lossy --server --as --device --secret-file --ca --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        papo__subcmd__expire)
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

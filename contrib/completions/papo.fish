@@ -47,6 +47,7 @@ complete -c papo -n "__fish_papo_needs_command" -f -a "react" -d 'React to a mes
 complete -c papo -n "__fish_papo_needs_command" -f -a "marks" -d 'Show the earlier texts of a message, and who has reacted to it'
 complete -c papo -n "__fish_papo_needs_command" -f -a "at" -d 'Have the server send a message later, and print the number under which it waits'
 complete -c papo -n "__fish_papo_needs_command" -f -a "later" -d 'List what is to be sent later, or cancel it'
+complete -c papo -n "__fish_papo_needs_command" -f -a "expire" -d 'Have messages vanish some time after they were sent'
 complete -c papo -n "__fish_papo_needs_command" -f -a "tail" -d 'Print messages from others as they come, one line each'
 complete -c papo -n "__fish_papo_needs_command" -f -a "on" -d 'Run a command for each message from others, and send its output back'
 complete -c papo -n "__fish_papo_needs_command" -f -a "hist" -d 'Show the last messages of a conversation'
@@ -197,6 +198,14 @@ complete -c papo -n "__fish_papo_using_subcommand later" -l json -d 'Print one J
 complete -c papo -n "__fish_papo_using_subcommand later" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand later" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand later" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand expire" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand expire" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand expire" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
+complete -c papo -n "__fish_papo_using_subcommand expire" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand expire" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand expire" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand expire" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand expire" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l count -d 'Stop after N lines' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l timeout -d 'Stop after this time, with status 5' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r

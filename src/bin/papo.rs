@@ -18,7 +18,9 @@ use papo::client::queries::{self, Part};
 use papo::client::search::{self, SearchOptions};
 use papo::client::send::{self, SendCommand};
 use papo::client::token_flags::TokenVerb;
-use papo::client::{ask, group, later, login, marks, on, own, raw, signals, tail, terminal, token};
+use papo::client::{
+    ask, expire, group, later, login, marks, on, own, raw, signals, tail, terminal, token,
+};
 use papo::group_rules::GroupRule;
 use papo::preferences::Preference;
 use papo::wire::request::{GroupChange, Secret};
@@ -107,6 +109,7 @@ async fn run(named: &Named, action: Action) -> Result<(), Failure> {
         }
         Action::Later { del: Some(number), .. } => later::cancel(&account()?, number).await,
         Action::Later { json, .. } => later::list(&account()?, json).await,
+        Action::Expire { to, how } => expire::expire(&account()?, &to, how).await,
         Action::Ask { to, text, timeout } => {
             warn_of_flag(&text);
             let account = account()?;

@@ -12,6 +12,7 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::address::Addresses;
+use super::expire::{Lifetime, lifetime};
 use super::group_flags::GroupVerb;
 use super::lines;
 use super::message_flags::{SendFlags, TextFlags, due, file_name, id, key, reaction, which};
@@ -262,6 +263,18 @@ pub enum Action {
         /// Print one JSON object per line
         #[arg(long, conflicts_with = "del")]
         json: bool,
+    },
+    /// Have messages vanish some time after they were sent
+    ///
+    /// This holds for what anybody sends to that conversation from now on. Nobody is told when a
+    /// message goes, and its text leaves the server's disk. In a group only admins can set this.
+    Expire {
+        /// A handle, or +group
+        #[arg(value_parser = lines::target)]
+        to: Target,
+        /// How long they stay, as in 8h, 7d or 600 (seconds); off: until somebody deletes them
+        #[arg(value_parser = lifetime)]
+        how: Lifetime,
     },
     /// Print messages from others as they come, one line each
     ///

@@ -67,12 +67,13 @@ impl Default for Object {
 }
 
 /// An entry: `{"id":17,"time":"…","from":"…","to":"…","tags":{},"body":"…"}`, with `"event"` in
-/// front if one is given. There is no body, `null`, where a message was deleted or a reaction taken
-/// back.
+/// front if one is given. There is no body, `null`, where a message was deleted, a reaction taken back,
+/// or `EXPIRE` ended.
 pub fn entry(line: &EntryLine, event: Option<&str>) -> String {
     let entry = &line.entry;
     let is_taken_back = entry.kind == EntryKind::React && &*entry.body == "-";
-    let is_gone = entry.is_gone() || entry.kind == EntryKind::Del || is_taken_back;
+    let is_unset = entry.kind == EntryKind::Expire && &*entry.body == "-";
+    let is_gone = entry.is_gone() || entry.kind == EntryKind::Del || is_taken_back || is_unset;
     let body = Some(&*entry.body).filter(|_| !is_gone);
     let object = Object::new();
     let object = match event {
@@ -89,17 +90,19 @@ pub fn entry(line: &EntryLine, event: Option<&str>) -> String {
         .end()
 }
 
-/// The tags: ids and counts as numbers, `at` as a list, `react` as the count of each word, all others
+/// The tags: ids, counts and seconds as numbers, `at` as a list, `react` as the count of each word, all others
 /// as strings.
 fn tags(line: &EntryLine) -> String {
     let known = line.entry.tags.as_deref();
     line.tags()
         .into_iter()
         .fold(Object::new(), |tags, (key, value)| match (&*key, known) {
-            ("re" | "edit" | "del" | "file" | "fwd" | "late", _) => match value.parse::<u64>() {
-                Ok(number) => tags.bare(&key, number.to_string()),
-                Err(_) => tags.text(&key, &value),
-            },
+            ("re" | "edit" | "del" | "file" | "fwd" | "late" | "exp", _) => {
+                match value.parse::<u64>() {
+                    Ok(number) => tags.bare(&key, number.to_string()),
+                    Err(_) => tags.text(&key, &value),
+                }
+            }
             ("at", Some(known)) if !known.calls.is_empty() => {
                 let mut list = String::from("[");
                 for (n, called) in value.split('/').enumerate() {
@@ -175,8 +178,12 @@ mod tests {
             );
         }
         assert_eq!(tags(&format!("REACT 2 {at} ana bob re=1 ok")), (about, "ok".into()));
+        assert_eq!(
+            tags(&format!("HIST 2 {at} ana bob kind=expire -")),
+            (serde_json::json!({"kind": "expire"}), null)
+        );
         // What is not of the form that is known stays what it was.
-        let odd = serde_json::json!({"re": "x", "at": "a", "react": "2", "exp": "6"});
+        let odd = serde_json::json!({"re": "x", "at": "a", "react": "2", "exp": 6});
         let line = format!("MSG 2 {at} ana bob re=x,at=a,react=2,exp=6 -");
         assert_eq!(tags(&line), (odd, "-".into()));
     }

@@ -19,6 +19,7 @@ pub mod caller;
 pub mod connection;
 pub mod dial;
 pub mod download;
+pub mod expire;
 pub mod failure;
 pub mod feed;
 pub mod files;

@@ -1,6 +1,8 @@
 //! `papo hist`, `chats`, `find`, `info`: rows for people, in the local time zone, or as JSON, in
 //! UTC as in the protocol.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -8,6 +10,7 @@ use super::account::Credentials;
 use super::byte_count::ByteCount;
 use super::caller::Caller;
 use super::connection::Success;
+use super::expire;
 use super::failure::{Failure, report};
 use super::json::{self, Object};
 use super::lines;
@@ -15,7 +18,7 @@ use super::progress::{SERVER, shown};
 use super::stdout;
 use super::terminal::width;
 use crate::chat_flags::ChatFlag;
-use crate::entry::{Entry, Millis};
+use crate::entry::{Entry, EntryKind, Millis};
 use crate::name::Target;
 use crate::wire::columns::written_time;
 use crate::wire::rows::{
@@ -83,7 +86,11 @@ pub fn entry_row(entry: &Entry, place: Option<&Target>) -> String {
     let sign = if is_said { ":" } else { " *" };
     let head = row_head(entry);
     // Later lines are indented to the name, so that none looks like another message.
-    let body = lines::text_of(entry).replace('\n', &format!("\n{}", " ".repeat(head.len())));
+    let text = match entry.kind {
+        EntryKind::Expire => Cow::from(expire::in_words(&entry.body)),
+        _ => Cow::from(lines::text_of(entry)),
+    };
+    let body = text.replace('\n', &format!("\n{}", " ".repeat(head.len())));
     let place = place.map(|place| format!(" to {place}")).unwrap_or_default();
     format!("{head}{}{place}{}{sign} {body}", entry.from, notes(entry))
 }

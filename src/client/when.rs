@@ -54,6 +54,20 @@ pub fn seconds(typed: &str) -> Result<u64, String> {
     fits.ok_or_else(|| expected.to_owned())
 }
 
+/// A duration in words: `1 day`, `8 hours`, `1 hour 30 minutes`.
+pub fn duration(seconds: u64) -> String {
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let (mut rest, mut words) = (seconds, Vec::new());
+    for (length, unit) in units {
+        let count = rest / length;
+        rest %= length;
+        if count > 0 || (length == 1 && words.is_empty()) {
+            words.push(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
+        }
+    }
+    words.join(" ")
+}
+
 /// A time without an offset from UTC.
 fn local(typed: &str, now: &Zoned) -> Option<Timestamp> {
     let zone = now.time_zone();
@@ -104,6 +118,18 @@ mod tests {
         match due(typed, &now(zone)).unwrap() {
             DueTime::At(time) => Timestamp::from_millisecond(time.0).unwrap().to_string(),
             DueTime::In(seconds) => format!("+{seconds}"),
+        }
+    }
+
+    #[test]
+    fn durations_are_words() {
+        for (seconds, words) in [
+            (0, "0 seconds"),
+            (60, "1 minute"),
+            (604_800, "7 days"),
+            (90_061, "1 day 1 hour 1 minute 1 second"),
+        ] {
+            assert_eq!(duration(seconds), words);
         }
     }
 

@@ -4,6 +4,7 @@
 mod accounts;
 mod bots;
 mod devices;
+mod expire;
 mod fake;
 mod files;
 mod flags;

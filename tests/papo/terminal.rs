@@ -7,6 +7,7 @@
 mod answers;
 mod bytes;
 mod elsewhere;
+mod expire;
 mod files;
 mod flags;
 mod groups;

@@ -179,12 +179,10 @@ impl Talk {
         let rows = reply.rows.iter().filter_map(|row| EntryLine::parse(row));
         self.keyboard.names(rows.map(|row| row.entry.from.to_string()));
         let (newest, me) = (self.screen.newest_heard().unwrap_or(0), self.me.clone());
-        let last = reply.rows.last().and_then(|row| EntryLine::parse(row));
+        let rows = reply.rows.iter().filter_map(|row| EntryLine::parse(row));
         let chat = self.chat(name);
         chat.newest = chat.newest.max(newest);
-        if let Some(last) = last {
-            chat.heard(&last.entry, &me);
-        }
+        rows.for_each(|row| chat.heard(&row.entry, &me));
         self.is_seen();
         self.is_opened();
         self.fetch_quotes();

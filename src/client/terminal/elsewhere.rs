@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 
 use super::activity::{self, Activity};
-use super::chats::ListedChat;
 use super::jobs::Purpose;
 use super::known::{self, size};
+use super::listed_chat::ListedChat;
 use super::listed_flags::ListedFlags;
 use super::prompt;
 use super::talk::Talk;

@@ -150,5 +150,8 @@ mod tests {
         assert_eq!(lines(&said("remove ana"), 60), ["11:58      * bob removed you"]);
         assert_eq!(lines(&said("admin ana"), 60), ["11:58      * bob made you an admin"]);
         assert_eq!(lines(&said("topic a b"), 60), ["11:58      * bob set the topic: a b"]);
+        let said = entry("EXPIRE 1 2026-11-22T11:58:03.214Z bob ana - 86400");
+        let words = "set messages here to vanish after 1 day";
+        assert_eq!(lines(&said, 60), [format!("11:58      * bob {words}")]);
     }
 }

@@ -217,7 +217,7 @@ pub async fn work(
 
 /// Whether a command makes an entry each time it is carried out, or puts something off.
 fn is_change(command: &str) -> bool {
-    if command.starts_with("AT ") || command.starts_with("UNLESS ") {
+    if ["AT ", "UNLESS ", "EXPIRE "].iter().any(|verb| command.starts_with(verb)) {
         return true;
     }
     let verb = command.strip_prefix("GROUP ").and_then(|rest| rest.split(' ').next());

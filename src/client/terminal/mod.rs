@@ -8,7 +8,8 @@
 //! `changes` and `acks` for what comes, and `answers`, `elsewhere` and `search`. `screen` and `repaint` show
 //! it; `pages`, `item`, `said` and `columns` lay it out, `activity` the line at the bottom.
 //! `slash_command`, `message_command`, `groups` and `passwd` parse what begins with `/`, `later` is
-//! about what is sent later, `flags` about what is muted or pinned; `transfers` sends and fetches files, whose `paths` are typed; `notices` go
+//! about what is sent later, `flags` about what is muted or pinned,
+//! `expiring` about messages that vanish; `transfers` sends and fetches files, whose `paths` are typed; `notices` go
 //! to the desktop; and `welcome` guides newcomers.
 
 mod acks;
@@ -21,6 +22,7 @@ mod device;
 mod editor;
 mod elsewhere;
 mod events;
+mod expiring;
 mod file_actions;
 mod flags;
 mod groups;
@@ -29,6 +31,7 @@ mod jobs;
 mod keys;
 mod known;
 mod later;
+mod listed_chat;
 mod listed_flags;
 mod message_actions;
 mod message_command;

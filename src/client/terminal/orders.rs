@@ -68,6 +68,7 @@ impl Talk {
                 }
             }
             SlashCommand::Flag(flag, typed) => self.set_flag(flag, &typed),
+            SlashCommand::Expire(lifetime) => self.expire(lifetime),
             SlashCommand::Search(typed) => self.search(&typed),
             SlashCommand::More => self.search_on(),
             SlashCommand::Command(command) => self.ask(command, Purpose::Show),

@@ -13,8 +13,9 @@ use jiff::tz::TimeZone;
 use super::columns::{ScreenLine, cut, width, wrap};
 use super::style::{INDENT, Style, TICKS, Tick};
 use crate::client::byte_count::ByteCount;
+use crate::client::expire;
 use crate::client::lines::{is_message, is_reminder};
-use crate::entry::{Call, Entry, EntryTags};
+use crate::entry::{Call, Entry, EntryKind, EntryTags};
 use crate::name::Handle;
 
 /// Most columns of a quoted text: no terminal is wider.
@@ -103,7 +104,7 @@ impl Said {
     pub fn entry(entry: &Entry, me: &Handle, zone: &TimeZone) -> Said {
         let time = Timestamp::from_millisecond(entry.time.0).unwrap_or_else(|_| Timestamp::now());
         let is_change = !is_message(entry) && !entry.is_gone();
-        let body = if is_change { change(&entry.body, me) } else { entry.body.to_string() };
+        let body = if is_change { change(entry, me) } else { entry.body.to_string() };
         let mut said = Said::new(time.to_zoned(zone.clone()), body);
         said.id = Some(entry.id.number());
         said.from = Some(entry.from.to_string()).filter(|_| entry.from != *me);
@@ -316,8 +317,12 @@ fn is_of_handle(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
-/// A change of a group, as `me` sees it.
-pub fn change(change: &str, me: &Handle) -> String {
+/// A change of a group or of how long it keeps messages, as `me` sees it.
+pub fn change(entry: &Entry, me: &Handle) -> String {
+    if entry.kind == EntryKind::Expire {
+        return expire::in_words(&entry.body);
+    }
+    let change = &*entry.body;
     let (verb, rest) = change.split_once(' ').unwrap_or((change, ""));
     let called = |who| if who == me.as_str() { "you" } else { who };
     let listed = || rest.split(' ').map(called).collect::<Vec<_>>().join(", ");

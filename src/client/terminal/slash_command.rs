@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::super::expire::{self, Lifetime};
 use super::super::lines;
 use super::groups;
 use super::message_command;
@@ -10,10 +11,10 @@ use crate::chat_flags::ChatFlag;
 
 /// The commands, for completion.
 pub const NAMES: &[&str] = &[
-    "archive", "at", "back", "block", "chats", "del", "devices", "edit", "file", "find", "fwd",
-    "get", "group", "help", "info", "invite", "join", "later", "marks", "more", "mute", "name",
-    "passwd", "pin", "pref", "quit", "re", "react", "rules", "search", "to", "unblock", "unless",
-    "unread", "who", "whoami",
+    "archive", "at", "back", "block", "chats", "del", "devices", "edit", "expire", "file", "find",
+    "fwd", "get", "group", "help", "info", "invite", "join", "later", "marks", "more", "mute",
+    "name", "passwd", "pin", "pref", "quit", "re", "react", "rules", "search", "to", "unblock",
+    "unless", "unread", "who", "whoami",
 ];
 
 /// The words that may follow a command, for completion.
@@ -22,7 +23,7 @@ pub fn arguments(command: &str) -> &'static [&'static str] {
         "/group" => groups::VERBS,
         "/unless" => &["answered", "delivered", "read"],
         "/later" | "/devices" => &["del"],
-        "/mute" | "/pin" | "/archive" | "/unread" => &["off"],
+        "/mute" | "/pin" | "/archive" | "/unread" | "/expire" => &["off"],
         "/pref" => &["add", "read", "seen"],
         "/help" => &["messages"],
         "/search" => &["all"],
@@ -43,6 +44,7 @@ Enter sends what you typed, Alt-Enter begins a new line in it.
   /re yes      answer the last message; /help messages: edit, delete, react, …
   /file PATH   send a file; /get fetches the last one
   /mute 8h     ring only for @you here; off ends it; so /pin, /archive, /unread
+  /expire 8h   have what is said here from now on vanish after that time; off
   /block bob   refuse messages from somebody; /unblock bob
   /name Ana    change your display name; /passwd: change your password
   /quit        leave, as Ctrl-D does; /quit now leaves without asking
@@ -97,6 +99,8 @@ pub enum SlashCommand {
     Info(Option<u64>),
     /// Set a flag of the current conversation: what was typed after its name.
     Flag(ChatFlag, String),
+    /// Set how long the current conversation keeps messages, or show that (`None`).
+    Expire(Option<Lifetime>),
     /// What was typed after `/group`.
     Group(String),
     /// Search for these words, behind `all` perhaps.
@@ -176,6 +180,11 @@ pub fn read(line: &str) -> SlashCommand {
             Some(flag) => SlashCommand::Flag(flag, rest.to_owned()),
             None => unclear("there is no such flag"),
         },
+        ("expire", "") => SlashCommand::Expire(None),
+        ("expire", _) => match expire::lifetime(rest) {
+            Ok(lifetime) => SlashCommand::Expire(Some(lifetime)),
+            Err(why) => unclear(&format!("/expire: {why}")),
+        },
         ("block" | "unblock" | "pref" | "devices" | "whoami", _) => SlashCommand::Command(
             format!("{} {}", name.to_uppercase(), lines::escaped(rest)).trim().into(),
         ),
@@ -213,6 +222,11 @@ mod tests {
             (Some(false), Some(true), Some(false))
         );
         assert_eq!((leaves("quit"), leaves("/quitter"), leaves("")), (None, None, None));
+        let lifetime = Some(Lifetime::Seconds(28_800));
+        assert_eq!(read("/expire 8h"), SlashCommand::Expire(lifetime));
+        assert_eq!(read("/Expire OFF"), SlashCommand::Expire(Some(Lifetime::Unlimited)));
+        assert_eq!(read("/expire"), SlashCommand::Expire(None));
+        assert!(matches!(read("/expire 5"), SlashCommand::Unclear(why) if why.contains("60 s")));
         assert_eq!(read("/info"), SlashCommand::Info(None));
         assert!(matches!(read("/info x"), SlashCommand::Unclear(_)));
     }
