@@ -251,7 +251,11 @@ pub const TTL_MAX: u32 = 31_536_000;
 /// own right: about 30 µs.
 pub const EXPIRED: usize = 128;
 
-/// Entries deleted in one step of retention. It counts as half a batch, since each is looked at,
+/// Marks of a message that are erased at once when it is deleted, each in about 10 µs. The rest is
+/// erased in steps.
+pub const ERASED: usize = 256;
+
+/// Entries deleted, or marks of a deleted message erased, in one step of retention. It counts as half a batch, since each is looked at,
 /// blanked and deleted, and shares the batch with users' commands.
 pub const EXPIRE: usize = 512;
 /// Expired entries whose rows are blanked but not deleted yet. When rows are deleted, SQLite moves

@@ -83,7 +83,11 @@ impl Chat {
                 self.expired.extend(due.iter().map(|(_, id)| *id));
                 self.directory.expire(&self.expired);
             }
-            Expire::Files { .. } | Expire::Swept { .. } | Expire::Rows | Expire::Pages => {}
+            Expire::Files { .. }
+            | Expire::Swept { .. }
+            | Expire::Marks
+            | Expire::Rows
+            | Expire::Pages => {}
         }
         self.batch.changes.push(Change::Expire(step));
     }

@@ -161,6 +161,8 @@ pub enum Expire {
     /// The contents that the store listed as dropped, up to this number of its list, have been
     /// deleted, or are used again.
     Swept { upto: i64 },
+    /// Erases some of the marks of a message that was deleted, or has expired.
+    Marks,
     /// Deletes some of the rows about expired entries that are no longer needed.
     Rows,
     /// Returns some of the empty pages to the file system.

@@ -300,8 +300,8 @@ pub trait Reader: Send {
     /// The commands of all accounts that are due next, in the order in which they are: at most
     /// `count`, and as many as fit in a page, at least one.
     fn next_due(&mut self, count: usize) -> Result<Vec<(AccountId, Later)>, Error>;
-    /// The next step of deleting messages that `EXPIRE` has given until `now`, if there are any: the
-    /// first ones that were due.
+    /// The next step of erasing marks of messages that were deleted; then the next one of deleting
+    /// messages that `EXPIRE` has given until `now`, if there are any: the first ones that were due.
     fn next_expired(&mut self, now: Millis) -> Result<Option<Expire>, Error>;
     /// The next step of deleting entries from before `before`, if there is anything to do. Entries
     /// with times after `now`, from when the clock was wrong, count as old as the entries after

@@ -7,6 +7,8 @@ mod cluster;
 #[path = "../store/counting.rs"]
 mod counting;
 mod erased;
+#[path = "../store/erasing.rs"]
+mod erasing;
 #[path = "../store/expiring.rs"]
 mod expiring;
 mod failover;

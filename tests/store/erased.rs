@@ -10,6 +10,7 @@ use crate::marks::{marked, marks};
 use crate::process::{Dice, PATIENCE};
 use papo::chat::Act;
 use papo::entry::{AccountId, EntryId, Millis};
+use papo::limits;
 use papo::name::{DisplayName, Target};
 use papo::store::sqlite::Database;
 use papo::store::{Maintenance, SpanQuery};
@@ -100,6 +101,54 @@ fn what_is_deleted_is_in_no_file() {
     }
     drop(store);
     assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
+}
+
+/// More marks than are erased at once: what is left is erased in a backup at once, and after each
+/// step the database is sound and can be opened again.
+#[test]
+fn marks_beyond_the_bound_are_in_no_file_in_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("papo.db");
+    let open = || {
+        let database = Database::open(&db).unwrap();
+        let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
+        (Bench::new(Box::new(writer), Box::new(reader)), database)
+    };
+    let (mut store, mut database) = open();
+    let about = store.send(ANA, "bia", &marked(0, 40));
+    let kept = store.send(ANA, "bia", &marked(90_000, 40));
+    let edits = (limits::ERASED + limits::EXPIRE + 100) as i64;
+    for n in 1..=edits {
+        let length = if n % 100 == 0 { 9_000 } else { 40 };
+        store.act(ANA, Act::Edit { about, body: marked(n, length) });
+        if n % 50 == 0 {
+            store.commit();
+        }
+    }
+    store.act(BIA, Act::React { about, word: Some("mark95000".into()) });
+    store.act(BIA, Act::React { about: kept, word: Some("mark95001".into()) });
+    store.commit();
+    store.act(ANA, Act::Delete { about });
+    store.commit();
+    assert!(marks(&db).len() > limits::EXPIRE);
+    let rest = BTreeSet::from([90_000, 95_001]);
+    let mut steps = 0;
+    loop {
+        assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
+        let copy = folder.path().join(format!("copy{steps}"));
+        database.maintenance().backup(&copy).unwrap();
+        assert_eq!(marks(&copy), rest);
+        assert_eq!(Database::open(&copy).unwrap().maintenance().check().unwrap(), [""; 0]);
+        let Some(step) = store.reader.next_expired(Millis(0)).unwrap() else { break };
+        store.chat.expire(step);
+        store.commit();
+        steps += 1;
+        drop((store, database));
+        (store, database) = open();
+    }
+    assert_eq!(steps, 2);
+    wipe(&mut store);
+    assert_eq!(marks(&db), rest);
 }
 
 /// 200 members react to each of 50 messages, with 20 words.

@@ -2,9 +2,11 @@
 //! they never were, for every question; and all is counted as in a twin in which nothing expires.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use papo::chat::{Act, Effect};
 use papo::entry::{AccountId, Cursor, EntryId, EntryKind, Millis};
+use papo::limits;
 use papo::name::Target;
 use papo::store::sqlite::Database;
 use papo::store::{Expire, Fact, Need, SearchQuery, SpanQuery, Walk};
@@ -23,6 +25,8 @@ enum Turn {
     Edit(usize, u8),
     Delete(usize, u8),
     React(usize, u8),
+    /// More new texts than are erased at once.
+    EditOften(usize, u8),
     /// A bare `ACK` or `READ` of one who was sent everything up to one of the last.
     Move(usize, Cursor, u8),
     /// Caio leaves the group, or comes back.
@@ -45,6 +49,7 @@ fn turn() -> impl Strategy<Value = Turn> {
         2 => (0..3usize, any::<u8>()).prop_map(|(who, which)| Turn::Edit(who, which)),
         1 => (0..3usize, any::<u8>()).prop_map(|(who, which)| Turn::Delete(who, which)),
         2 => (0..3usize, any::<u8>()).prop_map(|(who, which)| Turn::React(who, which)),
+        1 => (0..3usize, any::<u8>()).prop_map(|(who, which)| Turn::EditOften(who, which)),
         3 => (0..3usize, cursor, any::<u8>()).prop_map(|(who, c, id)| Turn::Move(who, c, id)),
         1 => any::<bool>().prop_map(Turn::Come),
         3 => (1..90u32).prop_map(Turn::Tick),
@@ -79,6 +84,8 @@ struct Model {
     ttl: [Option<u32>; 3],
     /// In which conversation each message is.
     of: Vec<usize>,
+    /// Marks of a message that has very many, but the first and the last one.
+    many: Range<i64>,
 }
 
 impl Model {
@@ -163,6 +170,22 @@ fn play(turns: &[Turn], store: &mut Bench, twin: &mut Bench) {
                 let mark = act(both, PEOPLE[*who], make);
                 assert!(mark.is_none() || !about.has_expired, "{about:?}");
             }
+            Turn::EditOften(who, which) => {
+                let Some(about) = model.some(*which).map(|m| m.id) else { continue };
+                let first = both[0].chat.newest().entry.0 + 1;
+                for n in 0..limits::ERASED + 9 {
+                    let body = format!("text {n}");
+                    if !model.many.is_empty()
+                        || act(both, PEOPLE[*who], || Act::Edit { about, body: body.clone() })
+                            .is_none()
+                    {
+                        break;
+                    }
+                }
+                if both[0].chat.newest().entry.0 >= first + limits::ERASED as i64 {
+                    model.many = first + 1..both[0].chat.newest().entry.0;
+                }
+            }
             Turn::Move(who, cursor, which) => {
                 let Some(upto) = model.some(*which) else { continue };
                 // As it does if that was sent before it expired.
@@ -189,7 +212,14 @@ fn play(turns: &[Turn], store: &mut Bench, twin: &mut Bench) {
                 both[0].commit();
                 both[1].commit();
                 while let Some(step) = both[0].reader.next_expired(Millis(now)).unwrap() {
-                    let Expire::Messages(due) = &step else { panic!("{step:?}") };
+                    let due = match &step {
+                        Expire::Messages(due) => &due[..],
+                        Expire::Marks => {
+                            compare(both, &model);
+                            &[]
+                        }
+                        other => panic!("{other:?}"),
+                    };
                     for message in model.messages.iter_mut() {
                         let due = due.iter().find(|(_, id)| *id == message.id);
                         assert!(due.is_none_or(|(due, _)| Some(due.0) == message.due));
@@ -272,7 +302,7 @@ fn compare(both: &mut [&mut Bench; 2], model: &Model) {
             assert!(store.reader.answered(me, id).unwrap().is_none());
         }
     }
-    for id in 1..=newest.0 {
+    for id in (1..=newest.0).filter(|id| !model.many.contains(id)) {
         let is_expired = expired.contains(&id);
         let needs = [Need::EntryPos(EntryId(id)), Need::Message(EntryId(id))];
         let facts = store.reader.gather(&needs, 2).unwrap();
@@ -281,7 +311,8 @@ fn compare(both: &mut [&mut Bench; 2], model: &Model) {
         assert_eq!(pos.expired, is_expired || about, "{id}");
         assert_eq!(matches!(message, Fact::Absent(_)), is_expired, "{id}");
     }
-    assert_eq!(store.reader.next_expired(Millis(0)).unwrap(), None);
+    let next = store.reader.next_expired(Millis(0)).unwrap();
+    assert!(matches!(next, None | Some(Expire::Marks)), "{next:?}");
 }
 
 proptest! {
@@ -305,7 +336,7 @@ fn a_step_takes_what_was_due_first() {
         for (to, seconds) in [("bia", 600), ("caio", 60)] {
             store.act(ANA, Act::Expire { to: person(to), seconds: Some(seconds) });
         }
-        for n in 0..papo::limits::EXPIRED + 10 {
+        for n in 0..limits::EXPIRED + 10 {
             let to = if n % 2 == 0 { "bia" } else { "caio" };
             store.act(ANA, Act::Send { to: person(to), body: "x".into(), once: None });
         }
@@ -316,7 +347,7 @@ fn a_step_takes_what_was_due_first() {
             let mut here = 0;
             while let Some(step) = store.reader.next_expired(now).unwrap() {
                 let Expire::Messages(due) = &step else { panic!("{step:?}") };
-                assert!(due.len() <= papo::limits::EXPIRED);
+                assert!(due.len() <= limits::EXPIRED);
                 here += due.len();
                 all.extend(due.iter().map(|(_, id)| *id));
                 store.chat.expire(step.clone());
@@ -325,7 +356,7 @@ fn a_step_takes_what_was_due_first() {
             assert_eq!(here, count, "after {seconds} seconds");
         }
         let ids: BTreeSet<EntryId> = all.iter().copied().collect();
-        assert_eq!(ids.len(), papo::limits::EXPIRED + 10);
+        assert_eq!(ids.len(), limits::EXPIRED + 10);
         // The first two entries said how long the others are kept, and stay.
         assert_eq!(shown(store, ANA, false).len(), 2);
         assert_eq!(store.waiting(BIA), 70);

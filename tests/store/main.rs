@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod counting;
 mod erased;
+mod erasing;
 mod expiring;
 mod files;
 mod find;

@@ -72,6 +72,9 @@ CREATE TABLE expiring(
     entry INTEGER NOT NULL,
     PRIMARY KEY(due, entry)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE erasing(
+    message INTEGER PRIMARY KEY
+) STRICT;
 CREATE TABLE about(
     message INTEGER NOT NULL,
     kind INTEGER NOT NULL,              -- 2 a new text, 3 that it is deleted, 4 a reaction, 5 that a
@@ -323,7 +326,7 @@ JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
-WHERE b.kind < 5;
+WHERE b.kind < 5 AND (b.kind = 3 OR b.message NOT IN (SELECT message FROM erasing));
 CREATE VIEW reactions AS
 SELECT t.message, e.body AS word, t.count
 FROM tally t
@@ -371,7 +374,7 @@ INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas', NULL, NULL, 0);
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
-INSERT INTO generation VALUES(1, X'798A8ADF5AD3990BAA4FA7A35A111157', X'E09B356D13E65517D3B9D54BBAC1CA02');
+INSERT INTO generation VALUES(1, X'BFBE8440FBC5CFB21A04A21A4B48018B', X'B887A7762737C543699B576E9A079F7F');
 INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1, NULL, NULL, NULL, NULL);
 INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1, NULL, NULL, NULL, NULL);
 INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1, NULL, NULL, NULL, NULL);

@@ -42,10 +42,12 @@ fn old_enough(
 ) -> Result<Option<EntryId>, Error> {
     let sql = "SELECT id, time, octet_length(body),
                       CASE WHEN changed THEN
-                          (SELECT count(*) FROM about WHERE message = entry.id) ELSE 0 END
+                          (SELECT count(*) FROM (SELECT FROM about WHERE message = entry.id
+                                                 LIMIT $3) AS marks) ELSE 0 END
                FROM entry WHERE id > $1 ORDER BY id LIMIT $2";
+    let keys = [floor.0, limits::EXPIRE as i64, limits::ERASED as i64].map(Param::Int);
     let (mut old, mut last, mut bytes, mut marks) = (None, floor.0, 0_usize, 0_i64);
-    for row in reader.rows(sql, &[Param::Int(floor.0), Param::Int(limits::EXPIRE as i64)])? {
+    for row in reader.rows(sql, &keys)? {
         let (id, time): (i64, i64) = (row.get(0)?, row.get(1)?);
         if time < before.0 {
             old = Some(id);

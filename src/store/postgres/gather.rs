@@ -47,7 +47,7 @@ const STAYS: &str = "SELECT account, since, since_seq, until, until_seq, removed
 /// Where an entry stands, and whether it has expired by `EXPIRE`.
 pub(super) const POS: &str = "SELECT conversation, id, seq, author, author_seq,
          CASE WHEN kind > 1 THEN coalesce(re, 0) ELSE 0 END,
-         kind = -2 OR (kind > 1 AND changed AND EXISTS(
+         kind = -2 OR (kind > 1 AND EXISTS(
              SELECT FROM entry m WHERE m.id = entry.re AND m.kind = -2))
      FROM entry WHERE id = $1 AND id > (SELECT floor FROM leader)";
 const GROUP: &str = "SELECT FROM group_info WHERE name = $1";

@@ -76,6 +76,8 @@ const LOG: &str = "SELECT id, author, time, kind, shown, re, tags, changed, gone
                           END AS edit,
                           CASE WHEN e.kind IN (2, 3, 4) AND NOT $6 THEN
                               e.re > (SELECT floor FROM leader)
+                              AND (e.kind = 3
+                                   OR NOT EXISTS(SELECT FROM erasing x WHERE x.message = e.re))
                               AND (n.direct <> 0 OR EXISTS(
                                   SELECT FROM stay s WHERE s.conversation = e.conversation
                                     AND s.account = $2 AND s.since <= e.re

@@ -104,14 +104,15 @@ BEGIN
         WHEN 19 THEN
             INSERT INTO cursor_history VALUES (n1[i], n2[i], n3[i], n4[i], b[i]);
         WHEN 20 THEN
-            PERFORM papo_expire(n1[i], n2[i], n3[i]);
+            PERFORM papo_expire(n1[i], n2[i], n3[i], n4[i]);
         WHEN 21 THEN
             PERFORM papo_tidy(n1[i]);
         WHEN 22 THEN
             PERFORM papo_change(n1[i]), papo_change(n3[i]);
             INSERT INTO about VALUES (n1[i], 2, 0, n2[i]);
         WHEN 23 THEN
-            PERFORM papo_forget(n1[i], n1[i]);
+            PERFORM papo_forget(n1[i], n3[i]);
+            PERFORM papo_drop_files(n1[i], n1[i]);
             PERFORM papo_erase(n1[i]);
             INSERT INTO about VALUES (n1[i], 3, 0, n2[i]);
         WHEN 24 THEN
@@ -168,7 +169,8 @@ BEGIN
             DELETE FROM dropped_file WHERE id <= n1[i];
         WHEN 70 THEN INSERT INTO expiring VALUES (n1[i], n2[i]);
         WHEN 71 THEN UPDATE conversation SET ttl = n2[i] WHERE id = n1[i];
-        WHEN 72 THEN PERFORM papo_expire_message(n1[i], n2[i]);
+        WHEN 72 THEN PERFORM papo_expire_message(n1[i], n2[i], n3[i]);
+        WHEN 73 THEN PERFORM papo_erase_some(min(message), n1[i]) FROM erasing;
         WHEN 31 THEN
             UPDATE account SET read_off = n2[i] <> 0, seen_by = n3[i], added_by = n4[i]
             WHERE id = n1[i];
@@ -347,19 +349,6 @@ $papo$;
 -- are 88 bytes and its length, in one byte or in four, and after it one.
 CREATE FUNCTION papo_dashes(room bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
 $papo$ SELECT repeat('-', (CASE WHEN room <= 216 THEN room - 90 ELSE room - 93 END)::integer) $papo$;
-
--- Overwrites the marks of the messages from `lowest` to `highest`, and drops all that is known about
--- these messages, except their replies and that they were deleted.
-CREATE FUNCTION papo_forget(lowest bigint, highest bigint) RETURNS void LANGUAGE plpgsql AS $papo$
-BEGIN
-    PERFORM papo_erase(m.mark) FROM (
-        SELECT mark FROM about WHERE message BETWEEN lowest AND highest AND kind <> 3
-        UNION SELECT word FROM tally WHERE message BETWEEN lowest AND highest) AS m;
-    DELETE FROM about WHERE message BETWEEN lowest AND highest AND kind <> 3;
-    DELETE FROM tally WHERE message BETWEEN lowest AND highest;
-    PERFORM papo_drop_files(lowest, highest);
-END
-$papo$;
 
 -- The words of the reactions to a message that hold, the reactions that keep them for `tally`, and how
 -- many react with each.

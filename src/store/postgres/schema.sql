@@ -154,6 +154,11 @@ CREATE TABLE removable(
     one integer NOT NULL
 );
 
+CREATE TABLE erasing(       -- up to which row of `about` they are
+    message bigint PRIMARY KEY, kind bigint NOT NULL DEFAULT 0,
+    account bigint NOT NULL DEFAULT 0, mark bigint NOT NULL DEFAULT 0
+);
+
 CREATE TABLE about(
     message bigint NOT NULL,
     kind bigint NOT NULL,
@@ -449,7 +454,7 @@ JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
-WHERE b.kind < 5;
+WHERE b.kind < 5 AND (b.kind = 3 OR b.message NOT IN (SELECT message FROM erasing));
 
 CREATE VIEW reactions AS
 SELECT t.message, e.body AS word, t.count

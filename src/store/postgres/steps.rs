@@ -291,8 +291,10 @@ impl<'a> BatchParams<'a> {
                 self.step(19, [conversation.0, account.0, cursor, upto.0], [], moves.bytes());
             }
             Change::Expire(Expire::Entries { after, upto }) => {
-                self.step(20, [after.0, upto.0, limits::ID_BLOCK as i64], [], &[]);
+                let (block, most) = (limits::ID_BLOCK as i64, limits::ERASED as i64);
+                self.step(20, [after.0, upto.0, block, most], [], &[]);
             }
+            Change::Expire(Expire::Marks) => self.step(73, [limits::EXPIRE as i64], [], &[]),
             Change::Expire(Expire::Rows) => {
                 self.step(21, [limits::EXPIRE_ROWS as i64], [], &[]);
             }
@@ -304,7 +306,7 @@ impl<'a> BatchParams<'a> {
             }
             Change::Expire(Expire::Messages(due)) => {
                 for (due, id) in due.iter() {
-                    self.step(72, [due.0, id.0], [], &[]);
+                    self.step(72, [due.0, id.0, limits::ERASED as i64], [], &[]);
                 }
             }
             Change::Expire(Expire::Files { upto }) => self.step(62, [upto.0], [], &[]),
@@ -315,7 +317,9 @@ impl<'a> BatchParams<'a> {
                 let replaced = replaced.map_or(0, |replaced| replaced.0);
                 self.step(22, [message.0, mark.0, replaced], [], &[]);
             }
-            Change::Deleted { message, mark } => self.step(23, [message.0, mark.0], [], &[]),
+            Change::Deleted { message, mark } => {
+                self.step(23, [message.0, mark.0, limits::ERASED as i64], [], &[]);
+            }
             Change::Reacted { message, author, mark, word, replaced: _, was: _ } => {
                 let word = word.as_deref().unwrap_or_default();
                 self.step(24, [message.0, author.0, mark.0], [word], &[]);

@@ -38,7 +38,7 @@ macro_rules! table {
     };
 }
 
-pub(super) const TABLES: [Table; 23] = [
+pub(super) const TABLES: [Table; 24] = [
     table!(
         "account",
         "id, handle, name, secret, created, shown, seen, later, disabled, device, gone, read_off, \
@@ -78,6 +78,7 @@ pub(super) const TABLES: [Table; 23] = [
         kinds: "iiiiiiieief",
     },
     table!("expiring", "due, entry", "ii", "$1, $2", ""),
+    table!("erasing", "message", "i", "$1", ""),
     table!("file", "entry, content, bytes", "ibi", "$1, $2, $3", ""),
     table!("about", "message, kind, account, mark", "iiii", "$1, $2, $3, $4", ""),
     table!("tally", "message, word, count", "iii", "$1, $2, $3", ""),

@@ -7,9 +7,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::decode::{LogRow, SqliteReader, entry_kind, entry_tags, log_row, log_rows};
-use super::expire;
 use super::marking::{DELETION, EDIT, REACTION};
 use super::visible::windows;
+use super::{erasing, expire};
 use crate::entry::{
     AccountId, ConversationId, Entry, EntryId, EntryKind, EntryPos, EntryTags, Millis,
 };
@@ -59,6 +59,9 @@ impl View<'_> {
         }
         let message = row.tags.as_ref().and_then(|tags| tags.re).unwrap_or_default();
         if message <= self.floor || !self.has(message) {
+            return Ok(None);
+        }
+        if row.kind != EntryKind::Del && erasing::has(self.read, message)? {
             return Ok(None);
         }
         let holds = match row.kind {

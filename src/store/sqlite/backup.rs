@@ -20,7 +20,7 @@ use super::contents::linked;
 use super::draft::Draft;
 use super::files::files_beside;
 use super::generation::alone;
-use super::{SqliteMaintenance, beside, ended, folder};
+use super::{SqliteMaintenance, beside, ended, erasing, folder};
 use crate::owner;
 use crate::store::{BackupError, Cause, Error};
 
@@ -63,6 +63,7 @@ impl SqliteMaintenance {
     fn write_copy(&self, connection: &Connection, path: &Path) -> Result<u64, BackupError> {
         let draft = Draft::beside(path).map_err(|e| self.no_room_for(path, &e))?;
         copy_into(connection, &draft).map_err(BackupError::Failed)?;
+        self.erase_in(&draft).map_err(BackupError::Failed)?;
         draft.file().sync_all()?;
         let files = match &self.files {
             Some(files) => {
@@ -87,6 +88,15 @@ impl SqliteMaintenance {
             files.keep();
         }
         Ok(bytes)
+    }
+
+    /// Erases in a copy what is still to be erased, so that no deleted text is in it.
+    fn erase_in(&self, draft: &Draft) -> Result<(), Error> {
+        let copy = Connection::open(draft.path())?;
+        copy.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; BEGIN")?;
+        while !self.has_ended() && !erasing::step(&copy)? {}
+        copy.execute_batch("COMMIT")?;
+        Ok(copy.close().map_err(|(_, e)| e)?)
     }
 
     /// The error that no file can be created in the folder of `path`. A service manager may let

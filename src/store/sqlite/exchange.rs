@@ -12,7 +12,7 @@ pub(in crate::store) use super::contents::NewContents;
 use super::draft::Draft;
 use super::files::{all, files_beside, missing};
 use super::generation::alone;
-use super::{beside, check_header, length, schema};
+use super::{beside, check_header, erasing, length, schema};
 use crate::entry::FileRef;
 use crate::store::{BackupError, Cause, Error};
 
@@ -33,7 +33,10 @@ pub(in crate::store) fn filled(
         }
     }
     let mut contents = NewContents::at(files_beside(&path));
-    let draft = filled_draft(&path, |into| fill(into, &mut contents))?;
+    let draft = filled_draft(&path, |into| {
+        fill(into, &mut contents)?;
+        erasing::finish(into)
+    })?;
     contents.sync()?;
     let bytes = draft.name(&path).map_err(|e| match e.kind() {
         ErrorKind::AlreadyExists => BackupError::Exists,

@@ -10,7 +10,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{expired, files, marking};
+use super::{erasing, expired, files, marking};
 use crate::entry::{EntryId, Millis};
 use crate::limits;
 use crate::store::{Error, Expire};
@@ -59,10 +59,12 @@ fn old_enough(
 ) -> Result<Option<EntryId>, Error> {
     let mut query = read.prepare_cached(
         "SELECT id, time, octet_length(body),
-                iif(changed, (SELECT count(*) FROM about WHERE message = entry.id), 0)
+                iif(changed, (SELECT count(*) FROM
+                              (SELECT 1 FROM about WHERE message = entry.id LIMIT ?3)), 0)
          FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
-    let mut rows = query.query(params![floor.0, limits::EXPIRE as i64])?;
+    let most = limits::ERASED as i64;
+    let mut rows = query.query(params![floor.0, limits::EXPIRE as i64, most])?;
     let (mut old, mut last, mut bytes, mut marks) = (None, floor.0, 0_usize, 0_i64);
     while let Some(row) = rows.next()? {
         let (id, time): (i64, i64) = (row.get(0)?, row.get(1)?);
@@ -102,6 +104,7 @@ pub(super) fn step(on: &Connection, step: &Expire) -> Result<(), Error> {
     match step {
         Expire::Entries { after, upto } => entries(on, *after, *upto),
         Expire::Messages(due) => expired::step(on, due),
+        Expire::Marks => erasing::step(on).map(|_| ()),
         Expire::Files { upto } => files::drop_of(on, EntryId(0), *upto),
         Expire::Swept { upto } => files::swept(on, *upto),
         Expire::Rows => rows(on),

@@ -142,7 +142,7 @@ impl SqliteReader {
     /// The same, also of one that has expired by `EXPIRE`.
     fn place(&self, id: EntryId) -> Result<Option<EntryPos>, Error> {
         let sql = "SELECT conversation, seq, author, author_seq, iif(kind > 1, coalesce(re, 0), 0),
-                          CASE WHEN NOT changed THEN 0 WHEN kind < 2 THEN kind = 1
+                          CASE WHEN kind < 2 THEN changed AND kind = 1
                                ELSE coalesce((SELECT m.kind = 1 AND m.changed FROM entry m
                                               WHERE m.id = entry.re), 0) END
                    FROM entry WHERE id = ?1 AND id > (SELECT floor FROM newest)";

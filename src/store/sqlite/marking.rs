@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::erasing::{self, erase};
 use super::files;
 use super::id_block::{self, ListKind};
 use crate::entry::{AccountId, ConversationId, EntryId};
@@ -29,7 +30,8 @@ pub(super) fn edited(
 
 /// A message is deleted.
 pub(super) fn deleted(on: &Connection, message: EntryId, mark: EntryId) -> Result<(), Error> {
-    forget(on, message, message)?;
+    erasing::forget(on, message)?;
+    files::drop_of(on, message, message)?;
     erase(on, message)?;
     add(on, message, DELETION, AccountId(0), mark)
 }
@@ -105,54 +107,38 @@ pub(super) fn marked(
     Ok(())
 }
 
-/// Overwrites the marks of the messages from `first` to `last`, and drops all that is known about
-/// these messages, their files included, except their replies and that they were deleted.
-fn forget(on: &Connection, first: EntryId, last: EntryId) -> Result<(), Error> {
-    let range = [first.0, last.0];
-    let marks: Vec<EntryId> = {
-        let sql = "SELECT mark FROM about WHERE message BETWEEN ?1 AND ?2 AND kind <> 3
-                   UNION SELECT word FROM tally WHERE message BETWEEN ?1 AND ?2";
-        let mut query = on.prepare_cached(sql)?;
-        let rows = query.query_map(range, |row| Ok(EntryId(row.get(0)?)))?;
-        rows.collect::<Result<_, _>>()?
-    };
-    for mark in &marks {
-        erase(on, *mark)?;
-    }
-    files::drop_of(on, first, last)?;
-    for sql in [
-        "DELETE FROM about WHERE message BETWEEN ?1 AND ?2 AND kind <> 3",
-        "DELETE FROM tally WHERE message BETWEEN ?1 AND ?2",
-    ] {
-        on.prepare_cached(sql)?.execute(range)?;
-    }
-    Ok(())
-}
-
 /// Overwrites a message that expires by `EXPIRE`, and, if it has any, its marks. Drops all that is
 /// known about it except which messages answer it.
 pub(super) fn expired(on: &Connection, message: EntryId, has_marks: bool) -> Result<(), Error> {
     if has_marks {
-        forget(on, message, message)?;
+        erasing::forget(on, message)?;
         let sql = "DELETE FROM about WHERE message = ?1 AND kind = 3 RETURNING mark";
         let mark = on.prepare_cached(sql)?.query_row([message.0], |row| Ok(EntryId(row.get(0)?)));
         mark.optional()?.map_or(Ok(()), |mark| erase(on, mark))?;
-    } else {
-        files::drop_of(on, message, message)?;
     }
+    files::drop_of(on, message, message)?;
     erase(on, message)
 }
 
 /// Overwrites the marks of messages that expire, those above `after` up to `upto`, and drops all
 /// that is known about these messages.
 pub(super) fn expire(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> {
-    forget(on, EntryId(after.0 + 1), upto)?;
-    for sql in [
-        "DELETE FROM about WHERE message > ?1 AND message <= ?2",
-        "DELETE FROM reply WHERE message > ?1 AND message <= ?2",
-    ] {
-        on.prepare_cached(sql)?.execute([after.0, upto.0])?;
+    // Of one message there may be very many rows, so the others are looked up past them.
+    let sql = "SELECT message FROM about WHERE message > ?1 AND message <= ?2
+               ORDER BY message LIMIT 1";
+    let mut next = on.prepare_cached(sql)?;
+    let mut deleted = on.prepare_cached("DELETE FROM about WHERE message = ?1 AND kind = 3")?;
+    let mut at = after;
+    while let Some(message) =
+        next.query_row([at.0, upto.0], |row| Ok(EntryId(row.get(0)?))).optional()?
+    {
+        erasing::forget(on, message)?;
+        deleted.execute([message.0])?;
+        at = message;
     }
+    files::drop_of(on, EntryId(after.0 + 1), upto)?;
+    on.prepare_cached("DELETE FROM reply WHERE message > ?1 AND message <= ?2")?
+        .execute([after.0, upto.0])?;
     Ok(())
 }
 
@@ -202,25 +188,5 @@ fn add(
 pub(super) fn set_changed(on: &Connection, id: EntryId) -> Result<(), Error> {
     on.prepare_cached("UPDATE entry SET changed = 1 WHERE id = ?1 AND changed = 0")?
         .execute([id.0])?;
-    Ok(())
-}
-
-/// Overwrites the texts of an entry with as many zeros. That a note came late stays: it waits for
-/// its author, deleted or not. So does the device that made it, which is not sent it.
-fn erase(on: &Connection, id: EntryId) -> Result<(), Error> {
-    // SQLite makes two joined blobs a text of the same bytes.
-    on.prepare_cached(
-        "UPDATE entry SET changed = 1, body = CAST(zeroblob(octet_length(body)) AS TEXT),
-             tags = CASE
-                 WHEN tags IS NULL OR tags LIKE 'late=%' OR tags LIKE 'fwd=% late=%'
-                     OR instr(tags, char(0)) > 0 THEN tags
-                 WHEN tags LIKE 'dev=%' THEN
-                     CAST(CAST(substr(tags, 1, instr(tags || ' ', ' ') - 1) AS BLOB)
-                          || zeroblob(octet_length(tags) - instr(tags || ' ', ' ') + 1) AS TEXT)
-                 ELSE CAST(zeroblob(octet_length(tags)) AS TEXT)
-             END
-         WHERE id = ?1",
-    )?
-    .execute([id.0])?;
     Ok(())
 }

@@ -15,6 +15,7 @@ mod count;
 pub(in crate::store) mod decode;
 mod devices;
 mod draft;
+mod erasing;
 #[cfg(feature = "postgres")]
 pub(in crate::store) mod exchange;
 mod expire;

@@ -9,8 +9,8 @@ use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
 use super::span::span;
 use super::visible::windows;
 use super::{
-    about, chats, count, devices, expire, expired, gather, groups, invitations, later, lists,
-    merge, receipts,
+    about, chats, count, devices, erasing, expire, expired, gather, groups, invitations, later,
+    lists, merge, receipts,
 };
 use crate::entry::{
     AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
@@ -343,7 +343,10 @@ impl Reader for SqliteReader {
     }
 
     fn next_expired(&mut self, now: Millis) -> Result<Option<Expire>, Error> {
-        expired::next(&self.connection, now)
+        match erasing::next(&self.connection)? {
+            None => expired::next(&self.connection, now),
+            erase => Ok(erase),
+        }
     }
 
     fn next_expiry(&mut self, before: Millis, now: Millis) -> Result<Option<Expire>, Error> {

@@ -93,6 +93,11 @@ CREATE TABLE expiring(
     PRIMARY KEY(due, entry)
 ) STRICT, WITHOUT ROWID;
 
+-- Deleted or expired messages some of whose marks still have to be erased: see store/sqlite/erasing.rs.
+CREATE TABLE erasing(
+    message INTEGER PRIMARY KEY
+) STRICT;
+
 -- What holds about a message.
 CREATE TABLE about(
     message INTEGER NOT NULL,
@@ -407,7 +412,7 @@ JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
-WHERE b.kind < 5;
+WHERE b.kind < 5 AND (b.kind = 3 OR b.message NOT IN (SELECT message FROM erasing));
 
 CREATE VIEW reactions AS
 SELECT t.message, e.body AS word, t.count

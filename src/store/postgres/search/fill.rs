@@ -159,7 +159,8 @@ impl IndexWriter {
         let sql = "SELECT id, conversation, kind, body, changed, re, tags, time FROM entry
                    WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3";
         let edits = "SELECT a.message, e.body FROM about a JOIN entry e ON e.id = a.mark
-                     WHERE a.message = ANY($1) AND a.kind = 2";
+                     WHERE a.message = ANY($1) AND a.kind = 2
+                       AND NOT EXISTS(SELECT FROM erasing x WHERE x.message = a.message)";
         let mut draft = SegmentDraft::new(after);
         let (mut all, mut at, mut due) = (0, after.max(floor).0, None);
         loop {

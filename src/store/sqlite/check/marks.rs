@@ -213,20 +213,26 @@ impl MarkList<'_> {
 }
 
 /// Each row is a finding.
-const HOLDS: [&str; 13] = [
+const HOLDS: [&str; 14] = [
     "SELECT format('the flag of entry %d holds, and is not known to', e.id) FROM entry e
      WHERE e.kind = 5 AND NOT e.changed AND e.id > (SELECT floor FROM newest) AND NOT EXISTS(
          SELECT 1 FROM member m WHERE m.account = e.author
              AND ' ' || m.flags || ' ' LIKE '%:' || e.id || ' %')",
     "SELECT format('what holds about entry %d is said of no message', a.message)
      FROM about a LEFT JOIN entry e ON e.id = a.message
-     WHERE e.kind IS NOT 0 OR e.changed = 0 OR a.message <= (SELECT floor FROM newest)
+     WHERE (e.kind IS NOT 0 OR e.changed = 0 OR a.message <= (SELECT floor FROM newest))
+       AND (a.kind = 3 OR a.message NOT IN (SELECT message FROM erasing))
      GROUP BY a.message",
+    "SELECT format('the marks about entry %d are being erased, and it was not deleted', x.message)
+     FROM erasing x JOIN entry e ON e.id = x.message
+     WHERE x.message > (SELECT floor FROM newest) AND NOT (e.kind = 1 AND e.changed)
+       AND NOT EXISTS(SELECT 1 FROM about WHERE message = x.message AND kind = 3)",
     "SELECT format('what holds about entry %d is no mark: %d', a.message, a.mark)
      FROM about a LEFT JOIN entry e ON e.id = a.mark
-     WHERE e.kind IS NOT min(a.kind, 4) OR e.re IS NOT a.message
-        OR a.account <> iif(a.kind < 4, 0, e.author) OR (a.kind = 5) <> (a.kind > 3 AND e.body = '-')
-        OR (a.kind > 2 AND e.changed)",
+     WHERE (e.kind IS NOT min(a.kind, 4) OR e.re IS NOT a.message
+            OR a.account <> iif(a.kind < 4, 0, e.author)
+            OR (a.kind = 5) <> (a.kind > 3 AND e.body = '-') OR (a.kind > 2 AND e.changed))
+       AND (a.kind = 3 OR a.message NOT IN (SELECT message FROM erasing))",
     "SELECT format('entry %d has marks, and nothing holds about it', id) FROM entry
      WHERE kind = 0 AND changed AND id > (SELECT floor FROM newest)
        AND NOT EXISTS(SELECT 1 FROM about WHERE message = entry.id)",
@@ -234,22 +240,26 @@ const HOLDS: [&str; 13] = [
      WHERE e.kind > 1 AND NOT e.changed AND e.re > (SELECT floor FROM newest)
        AND NOT EXISTS(SELECT 1 FROM about WHERE message = e.re AND mark = e.id)",
     "SELECT format('entry %d was deleted, and more holds about it', message) FROM about
-     WHERE message IN (SELECT message FROM about WHERE kind = 3)
+     WHERE message IN (SELECT message FROM about WHERE kind = 3
+                       EXCEPT SELECT message FROM erasing)
      GROUP BY message HAVING count(*) > 1",
     "SELECT format('entry %d was deleted, and has a text', e.id)
      FROM about a JOIN entry e ON e.id = a.message
      WHERE a.kind = 3 AND CAST(e.body AS BLOB) <> zeroblob(octet_length(e.body))",
     "SELECT format('entry %d was deleted, and its mark %d has a text', e.re, e.id)
      FROM entry e CROSS JOIN about a ON a.message = e.re AND a.kind = 3
-     WHERE e.kind IN (2, 4) AND CAST(e.body AS BLOB) <> zeroblob(octet_length(e.body))",
+     WHERE e.kind IN (2, 4) AND CAST(e.body AS BLOB) <> zeroblob(octet_length(e.body))
+       AND a.message NOT IN (SELECT message FROM erasing)",
     "SELECT format('entry %d has other edits that hold than its last', message)
-     FROM about a JOIN entry e ON e.id = a.mark WHERE a.kind = 2
+     FROM about a JOIN entry e ON e.id = a.mark
+     WHERE a.kind = 2 AND a.message NOT IN (SELECT message FROM erasing)
      GROUP BY message HAVING sum(NOT e.changed) <> 1 OR max(iif(e.changed, 0, e.id)) <> max(e.id)",
     "SELECT format('account %d has more than one reaction to entry %d', account, message)
      FROM about WHERE kind > 3 GROUP BY message, account HAVING count(*) > 1",
     "SELECT format('the reactions to entry %d are counted wrong', message) FROM (
          SELECT a.message, e.body, count(*) AS count FROM about a JOIN entry e ON e.id = a.mark
-         WHERE a.kind = 4 GROUP BY a.message, e.body
+         WHERE a.kind = 4 AND a.message NOT IN (SELECT message FROM erasing)
+         GROUP BY a.message, e.body
          UNION ALL
          SELECT t.message, e.body, -t.count FROM tally t
          LEFT JOIN entry e ON e.id = t.word AND e.kind = 4 AND e.re = t.message)

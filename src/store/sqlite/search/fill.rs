@@ -168,7 +168,8 @@ impl IndexWriter {
     /// The texts that a message was given by edits.
     fn later_texts(&self, message: EntryId) -> Result<Vec<String>, Error> {
         let sql = "SELECT e.body FROM about a JOIN entry e ON e.id = a.mark
-                   WHERE a.message = ?1 AND a.kind = ?2";
+                   WHERE a.message = ?1 AND a.kind = ?2
+                     AND NOT EXISTS(SELECT 1 FROM erasing WHERE message = ?1)";
         let mut query = self.read.prepare_cached(sql)?;
         let rows = query.query_map([message.0, EDIT], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
