@@ -135,6 +135,21 @@ fn half_a_backup_is_taken_away_again() {
     assert_eq!(named(folder.path(), "copy"), [""; 0]);
 }
 
+/// A papod that is killed amid a backup leaves a draft, and the contents of files beside it: never
+/// under the name of the backup, which stays free, and the next backup there removes them.
+#[test]
+fn what_a_killed_backup_has_left_goes_with_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, _store) = bench(folder.path());
+    let there = |name: &str| folder.path().join(name);
+    fs::write(there("papo-draft-1"), "half").unwrap();
+    fs::create_dir(there("papo-draft-1-files")).unwrap();
+    fs::write(there("papo-draft-1-files/part"), "half").unwrap();
+    database.maintenance().backup(&there("copy")).unwrap();
+    assert_eq!(named(folder.path(), "papo-draft"), [""; 0]);
+    assert_eq!(named(folder.path(), "copy"), ["copy"]);
+}
+
 /// Each backup holds what was confirmed before it began, and no part of a batch.
 #[test]
 fn backups_are_made_while_the_pen_writes() {

@@ -3,11 +3,11 @@
 //! before it began and holds nobody up. While it reads, the write-ahead log cannot be written back
 //! past that point, so it grows by what is written meanwhile.
 //!
-//! Links to the contents of the files that the copy names, or copies of them, go into a folder beside
-//! it before it has its name.
-//!
 //! The copy is written as a draft in the same folder and gets its name at the end. It gets a new
 //! generation, so it is recognised as a copy if it is put in the place of the database.
+//!
+//! Links to the contents of the files that the copy names, or copies of them, go into a folder beside
+//! the draft, which gets its name just before the copy does.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -16,7 +16,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::contents::linked;
+use super::contents::{NewContents, linked};
 use super::draft::Draft;
 use super::files::files_beside;
 use super::generation::alone;
@@ -71,7 +71,7 @@ impl SqliteMaintenance {
                 Some(linked(
                     &copy,
                     |content| files.path_of(content),
-                    &files_beside(path),
+                    draft.contents(),
                     || self.has_ended(),
                 )?)
             }
@@ -80,14 +80,7 @@ impl SqliteMaintenance {
         if self.has_ended() {
             return Err(ended().into());
         }
-        let bytes = draft.name(path).map_err(|e| match e.kind() {
-            ErrorKind::AlreadyExists => BackupError::Exists,
-            _ => e.into(),
-        })?;
-        if let Some(files) = files {
-            files.keep();
-        }
-        Ok(bytes)
+        name(draft, files, path)
     }
 
     /// Erases in a copy what is still to be erased, so that no deleted text is in it.
@@ -119,6 +112,29 @@ impl SqliteMaintenance {
     fn writable(&self) -> String {
         format!("; papod may write below {}", folder(self.lock.path()).display())
     }
+}
+
+/// Gives a draft its name, and the folder of its contents, if it has any, the name beside it. The
+/// folder is first, so under its name there is always a database with all of its files.
+///
+/// # Errors
+/// See [`BackupError`].
+pub(super) fn name(
+    draft: Draft,
+    mut contents: Option<NewContents>,
+    path: &Path,
+) -> Result<u64, BackupError> {
+    if let Some(contents) = &mut contents {
+        contents.rename(files_beside(path))?;
+    }
+    let bytes = draft.name(path).map_err(|e| match e.kind() {
+        ErrorKind::AlreadyExists => BackupError::Exists,
+        _ => e.into(),
+    })?;
+    if let Some(contents) = contents {
+        contents.keep();
+    }
+    Ok(bytes)
 }
 
 /// Copies what a connection sees to `path`, replacing an older copy there.

@@ -65,6 +65,18 @@ impl NewContents {
         if self.is_made { sync(&self.path) } else { Ok(()) }
     }
 
+    /// Renames it. If nothing is there yet, it will be.
+    ///
+    /// # Errors
+    /// The system's reason.
+    pub(super) fn rename(&mut self, path: PathBuf) -> io::Result<()> {
+        if self.is_made {
+            fs::rename(&self.path, &path)?;
+        }
+        self.path = path;
+        Ok(())
+    }
+
     pub(super) fn keep(mut self) {
         self.is_kept = true;
     }
@@ -89,10 +101,10 @@ impl Drop for NewContents {
 pub(super) fn linked(
     of: &Connection,
     from: impl Fn(ContentHash) -> PathBuf,
-    into: &Path,
+    into: PathBuf,
     has_ended: impl Fn() -> bool,
 ) -> Result<NewContents, Error> {
-    let mut new = NewContents::at(into.to_owned());
+    let mut new = NewContents::at(into.clone());
     files::all(of, |_, file| {
         if has_ended() {
             return Err(ended());
@@ -104,7 +116,7 @@ pub(super) fn linked(
                 log::error!("{}: {e}; the backup is made without it", from.display());
                 Ok(())
             }
-            done => done.map_err(here(into)),
+            done => done.map_err(here(&into)),
         }
     })?;
     new.sync()?;

@@ -2,11 +2,12 @@
 //! complete one. Its writer holds a lock on it. A draft that is not locked was left by a process
 //! that was killed, and is removed by the next one that writes a draft in that folder.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::files::files_beside;
 use super::{folder, private};
 
 /// Drafts in one folder at a time.
@@ -48,6 +49,11 @@ impl Draft {
 
     pub(super) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Where the contents of the files that it names are put until it has its name.
+    pub(super) fn contents(&self) -> PathBuf {
+        files_beside(&self.path)
     }
 
     /// Syncs it and gives it its name, which must be free. When this returns, the file is on disk
@@ -102,17 +108,21 @@ impl Drop for Draft {
     }
 }
 
-/// Removes a draft of ours that nobody writes any more. It follows no link, and leaves files of
-/// other users alone.
+/// Removes a draft of ours that nobody writes any more, and its contents. It follows no link, and
+/// leaves files of other users alone.
 fn sweep(path: &Path) -> io::Result<()> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).unwrap_or(0);
     let Ok(file) = fs::OpenOptions::new().read(true).custom_flags(flags).open(path) else {
         return Ok(());
     };
+    let is_ours = |meta: &Metadata| meta.uid() == rustix::process::geteuid().as_raw();
     let meta = file.metadata()?;
-    let is_ours = meta.uid() == rustix::process::geteuid().as_raw() && meta.is_file();
-    if is_ours && file.try_lock().is_ok() {
+    if is_ours(&meta) && meta.is_file() && file.try_lock().is_ok() {
+        let contents = files_beside(path);
+        if contents.symlink_metadata().is_ok_and(|meta| is_ours(&meta) && meta.is_dir()) {
+            fs::remove_dir_all(contents)?;
+        }
         fs::remove_file(path)?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -10,9 +10,9 @@ use rusqlite::Connection;
 use super::check::findings;
 pub(in crate::store) use super::contents::NewContents;
 use super::draft::Draft;
-use super::files::{all, files_beside, missing};
+use super::files::{all, missing};
 use super::generation::alone;
-use super::{beside, check_header, erasing, length, schema};
+use super::{backup, beside, check_header, erasing, length, schema};
 use crate::entry::FileRef;
 use crate::store::{BackupError, Cause, Error};
 
@@ -32,18 +32,14 @@ pub(in crate::store) fn filled(
             return Err(BackupError::Exists);
         }
     }
-    let mut contents = NewContents::at(files_beside(&path));
-    let draft = filled_draft(&path, |into| {
+    let draft = Draft::beside(&path).map_err(Error::new)?;
+    let mut contents = NewContents::at(draft.contents());
+    fill_draft(&draft, |into| {
         fill(into, &mut contents)?;
         erasing::finish(into)
     })?;
     contents.sync()?;
-    let bytes = draft.name(&path).map_err(|e| match e.kind() {
-        ErrorKind::AlreadyExists => BackupError::Exists,
-        _ => e.into(),
-    })?;
-    contents.keep();
-    Ok(bytes)
+    backup::name(draft, Some(contents), &path)
 }
 
 /// The [`findings`] in a database that `fill` fills, in the folder for temporary files.
@@ -53,15 +49,15 @@ pub(in crate::store) fn filled(
 pub(in crate::store) fn findings_of(
     fill: impl FnOnce(&Connection) -> Result<(), Error>,
 ) -> Result<Vec<String>, Error> {
-    let draft = filled_draft(&env::temp_dir().join("papo-check"), fill)?;
+    let draft = Draft::beside(&env::temp_dir().join("papo-check")).map_err(Error::new)?;
+    fill_draft(&draft, fill)?;
     findings(&alone(draft.path())?)
 }
 
-fn filled_draft(
-    path: &Path,
+fn fill_draft(
+    draft: &Draft,
     fill: impl FnOnce(&Connection) -> Result<(), Error>,
-) -> Result<Draft, Error> {
-    let draft = Draft::beside(path).map_err(Error::new)?;
+) -> Result<(), Error> {
     let connection = Connection::open(draft.path())?;
     super::lay_out(&connection)?;
     // The draft is synced as a whole when it gets its name.
@@ -71,7 +67,7 @@ fn filled_draft(
     fill(&connection)?;
     connection.execute_batch("COMMIT")?;
     connection.close().map_err(|(_, e)| e)?;
-    Ok(draft)
+    Ok(())
 }
 
 /// Opens a database of papo's for reading, which no papod uses and nothing is wrong with.
