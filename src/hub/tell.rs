@@ -23,9 +23,6 @@ use crate::wire::reply::Reply;
 use crate::wire::request::Events;
 use crate::wire::rows::{Bye, EntryLine, ErrLine, NoticeLine, ReceiptLine};
 
-/// Members up to which all are looked at for each message.
-const FEW: usize = 64;
-
 /// Consecutive entries of one session in one conversation, about to be told.
 struct Run {
     who: Who,
@@ -220,7 +217,7 @@ impl HubState {
         if kind == EntryKind::Group {
             audiences.0.remove(&group);
         }
-        let is_large = kind == EntryKind::Message && self.chat.member_count(group) > FEW;
+        let is_large = kind == EntryKind::Message && self.chat.member_count(group) > limits::TOLD;
         let audience =
             is_large.then(|| &*audiences.0.entry(group).or_insert_with(|| self.audience(first)));
         let (chat, online) = (&self.chat, &mut self.online);

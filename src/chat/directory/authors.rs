@@ -6,10 +6,8 @@ use std::collections::BTreeSet;
 
 use super::Directory;
 use crate::entry::{AccountId, ConversationId, EntryId};
+use crate::limits;
 use crate::store::Conversation;
-
-/// Members up to which all are looked at: some 0.5 µs.
-const FEW: usize = 64;
 
 /// The present members of a conversation who have written something, by their last entries.
 pub(super) type Authors = BTreeSet<(EntryId, AccountId)>;
@@ -25,7 +23,7 @@ impl Directory {
     ) -> Vec<AccountId> {
         let Some(log) = self.conversations.get(&id) else { return Vec::new() };
         let newer = |last: EntryId, account: AccountId| last > since && account != me;
-        if log.members.len() <= FEW {
+        if log.members.len() <= limits::TOLD {
             let present = log.present().filter(|m| newer(m.last_own, m.account));
             return present.map(|m| m.account).collect();
         }

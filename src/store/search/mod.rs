@@ -29,6 +29,12 @@ const TEXTS: usize = 32;
 const TEXT_STEPS: usize = 10;
 /// Bytes of text that are a unit of work.
 const STEP_BYTES: usize = 64;
+/// The work of looking a word up in a segment.
+pub(super) const LOOKUP: usize = 2;
+/// So few candidates are compared rather than looked up for a further word.
+pub(super) const FEW: usize = 8;
+/// Changes that an index may not know of yet. With more it is not used.
+pub(super) const FRESH: usize = 4_096;
 
 /// Which messages to look for.
 #[derive(Clone, Debug)]

@@ -18,18 +18,11 @@ use super::fill::segment;
 use crate::entry::{AccountId, ConversationId, EntryId, EntryKind};
 use crate::limits;
 use crate::store::search::{
-    SearchCandidate, SearchPart, SearchSource, Segment, are_neighbours, both, end_of, ids_of, kept,
-    key, look, next_part,
+    FEW, FRESH, LOOKUP, SearchCandidate, SearchPart, SearchSource, Segment, are_neighbours, both,
+    end_of, ids_of, kept, key, look, next_part,
 };
 use crate::store::walk::Window;
 use crate::store::{ConversationKind, Error, Reader, SearchPage, SearchQuery, SpanQuery};
-
-/// Work of looking a word up in a segment.
-const LOOKUP: usize = 2;
-/// So few candidates are compared rather than looked up for a further word.
-const FEW: usize = 8;
-/// Changes that the index may not know of yet. With more it is not used.
-const FRESH: usize = 4_096;
 
 /// Messages that edits above `$2` are about, of the conversation `$1`, or of those of the account.
 macro_rules! changed {

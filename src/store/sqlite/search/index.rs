@@ -10,13 +10,8 @@ use super::file::{seen, segments};
 use crate::entry::{ConversationId, EntryId};
 use crate::limits;
 use crate::store::Error;
-use crate::store::search::{SearchCandidate, Segment, both, ids_of, key};
+use crate::store::search::{FEW, LOOKUP, SearchCandidate, Segment, both, ids_of, key};
 use crate::store::walk::Window;
-
-/// Work of looking a word up in a segment.
-pub(super) const LOOKUP: usize = 2;
-/// So few candidates are compared rather than looked up for a further word.
-const FEW: usize = 8;
 
 /// What is searched.
 pub(super) enum SearchScope {

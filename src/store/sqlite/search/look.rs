@@ -19,17 +19,14 @@ use super::super::run;
 use super::super::span::span;
 use super::super::visible::windows;
 use super::file::SearchFile;
-use super::index::{Index, LOOKUP, SearchScope};
+use super::index::{Index, SearchScope};
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
 use crate::store::search::{
-    SearchCandidate, SearchPart, SearchSource, end_of, kept, look, next_part,
+    FRESH, LOOKUP, SearchCandidate, SearchPart, SearchSource, end_of, kept, look, next_part,
 };
 use crate::store::walk::Window;
 use crate::store::{Cause, Error, SearchPage, SearchQuery, SpanQuery};
-
-/// Changes that the index may not know of yet. With more it is not used.
-const FRESH: usize = 4_096;
 
 /// The index of a reader.
 pub(in crate::store::sqlite) struct SearchReader {
