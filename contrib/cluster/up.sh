@@ -63,9 +63,10 @@ $as "$bin/psql" -q -h 127.0.0.1 -p "$pg" -U papo -d postgres \
 
 for n in 1 2 3; do
     at=$((port + 10 * (n - 1)))
+    : >"$folder/run/papod$n.log"
     "$papod" --db "postgres://papo@127.0.0.1:$pg,127.0.0.1:$((pg + 1))/papo" \
         --listen "127.0.0.1:$at" --admin "$folder/run/admin$n.sock" \
-        >"$folder/run/papod$n.log" 2>&1 </dev/null &
+        >>"$folder/run/papod$n.log" 2>&1 </dev/null &
     echo $! >"$folder/run/papod$n.pid"
     tries=0
     until grep -q 'listening on' "$folder/run/papod$n.log"; do

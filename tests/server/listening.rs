@@ -151,8 +151,9 @@ fn whoever_has_vanished_is_gone_after_twice_the_silence() {
         set -eu
         cd "$2"
         ip link set lo up
+        : > log
         "$1" --db papo.db --listen 127.0.0.1:7276 --unix papo.sock --admin admin.sock \
-            --keepalive 2 --password-cost 8:1 2> log &
+            --keepalive 2 --password-cost 8:1 2>> log &
         trap 'kill $!; wait' EXIT
         until grep -q 'listening on admin' log; do :; done
         ask() { nc.openbsd -N -U "$1"; }
