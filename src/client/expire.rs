@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::account::Credentials;
 use super::caller::Caller;
 use super::failure::Failure;
 use super::progress::{SERVER, shown};
 use super::when;
+use crate::entry::{Entry, Millis};
 use crate::limits;
 use crate::name::Target;
 
@@ -69,6 +72,23 @@ pub fn in_words(body: &str) -> String {
     }
 }
 
+/// When a message vanishes, by this machine's clock. `received` is when the server sent it; since it
+/// was not gone then, it stays a minute from there, or its whole lifetime if that is shorter: this clock
+/// may be ahead of the server's.
+pub fn due(entry: &Entry, received: Timestamp) -> Option<Timestamp> {
+    let seconds = entry.tags.as_ref()?.exp?;
+    due_after(seconds, entry.time, received)
+}
+
+/// The same of a message from that time with this lifetime in seconds; `None` if that is beyond all
+/// times.
+pub fn due_after(seconds: u32, time: Millis, received: Timestamp) -> Option<Timestamp> {
+    let lifetime = SignedDuration::from_secs(seconds.into());
+    let time = Timestamp::from_millisecond(time.0).ok()?;
+    let least = received.checked_add(lifetime.min(SignedDuration::from_secs(60))).ok()?;
+    Some(time.checked_add(lifetime).ok()?.max(least))
+}
+
 /// Sets how long a conversation keeps what is said there from now on. Sent once: each time it would
 /// be another entry.
 ///
@@ -94,6 +114,19 @@ mod tests {
         for odd in ["", "-", "on", "59", "0", "31536001", "366d", "soon"] {
             assert!(lifetime(odd).unwrap_err().starts_with("expected off, seconds,"), "{odd}");
         }
+    }
+
+    #[test]
+    fn a_message_vanishes_after_its_lifetime_and_not_as_soon_as_it_has_come() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let due = |seconds, received| due_after(seconds, Millis(1_000_000), at(received));
+        assert_eq!(due(3_600, 1_000), Some(at(4_600)));
+        assert_eq!(due(3_600, 4_599), Some(at(4_659)));
+        // This clock is a day ahead.
+        assert_eq!(due(3_600, 87_400), Some(at(87_460)));
+        assert_eq!(due(1, 87_400), Some(at(87_401)));
+        // It is a day behind.
+        assert_eq!(due(3_600, -85_400), Some(at(4_600)));
     }
 
     #[test]

@@ -5,12 +5,13 @@ use super::item::ScreenItem;
 use super::jobs::{Purpose, Ticks};
 use super::known::size;
 use super::later;
+use super::stale::StaleMessage;
 use super::style::Tick;
 use super::talk::Talk;
 use crate::client::connection::Success;
 use crate::client::failure::Failure;
 use crate::client::{group, lines, own, queries};
-use crate::entry::{Entry, EntryKind};
+use crate::entry::{Clock, Entry, EntryKind};
 use crate::wire::reply::{List, Reply as Done};
 use crate::wire::rows::{EntryLine, InfoLine, Progress, ServerLine, UserLine};
 
@@ -132,9 +133,18 @@ impl Talk {
         let room = self.keyboard.room();
         self.keyboard.print(self.screen.answered(key, id, room));
         if let Some(id) = id {
+            let time = match reply.done() {
+                Ok(Done::Sent { time, .. } | Done::FileSent { time, .. }) => time,
+                _ => Clock::System.now(),
+            };
             let unsent = self.unsent.iter().find(|unsent| unsent.is(key));
             if let Some((to, body)) = unsent.map(|it| (it.to.clone(), it.said.body.clone())) {
-                self.chat(&to).sent(id, &body);
+                let due = self.chat(&to).due(id, time);
+                self.screen.vanishes(id, due.unwrap_or_default());
+                self.chat(&to).sent(id, &body, due.unwrap_or_default());
+                if due.is_err() && self.current.as_ref() == Some(&to) {
+                    self.refresh(StaleMessage { id, name: to.clone(), reaction: None });
+                }
                 if self.current.as_ref() != Some(&to) {
                     self.remark(&format!("      ✓ to {to}: {}", cut(&body, size().columns / 2)));
                 }

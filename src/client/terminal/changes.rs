@@ -8,8 +8,8 @@ use super::columns::cut;
 use super::item::ScreenItem;
 use super::jobs::Purpose;
 use super::known::size;
-use super::notices;
-use super::said::Said;
+use super::notices::{self, Noticed};
+use super::said::{Said, UNSEEN};
 use super::stale::{Reaction, StaleMessage};
 use super::talk::Talk;
 use crate::client::connection::Success;
@@ -71,7 +71,7 @@ impl Talk {
 
     fn deleted(&mut self, name: &str, about: u64, author: &str) {
         self.chats.changed(name, about, "(deleted)");
-        if let Some(Some(notice)) = self.noticed.remove(&about) {
+        if let Some(Noticed { number: Some(notice), .. }) = self.noticed.remove(&about) {
             notices::withdraw(notice);
         }
         for held in self.held.iter_mut().filter(|held| held.id.number() == about) {
@@ -158,7 +158,7 @@ impl Talk {
         let mut is_shown = false;
         if self.current.as_ref() == Some(name) {
             // Somebody who came later does not see what is answered.
-            let quote = said.as_ref().map_or("a message you cannot see".to_owned(), Said::as_quote);
+            let quote = said.as_ref().map_or(UNSEEN.to_owned(), Said::as_quote);
             let room = self.keyboard.room();
             let now = said.clone();
             let change = |old: &mut Said| now.into_iter().for_each(|now| old.renew(now));
@@ -169,6 +169,7 @@ impl Talk {
                 }
                 None => self.screen.quote(*id, &quote, room),
             };
+            self.screen.quote_until(*id, said.as_ref().and_then(|said| said.due));
             self.keyboard.print(text);
         }
         if let (Some(Reaction { from, word }), Some(said), false) = (reaction, said, is_shown)

@@ -48,6 +48,10 @@ impl Chats {
         self.all.get_mut(at)
     }
 
+    pub fn all(&self) -> &[ListedChat] {
+        &self.all
+    }
+
     pub fn all_mut(&mut self) -> impl Iterator<Item = &mut ListedChat> {
         self.all.iter_mut()
     }
@@ -136,7 +140,7 @@ impl Chats {
             let (name, state) = (cut(&chat.name, names), state(chat));
             let count = if counts > 0 { format!("  {state:<counts$}") } else { String::new() };
             let line =
-                format!("{number:>6}  {name:<names$}{count}  {when:<whens$}  {}", chat.last.1);
+                format!("{number:>6}  {name:<names$}{count}  {when:<whens$}  {}", chat.last.text);
             cut(&line, size.columns.saturating_sub(1)).trim_end().to_owned()
         });
         let mut lines: Vec<String> = lines.collect();
@@ -160,11 +164,11 @@ impl Chats {
         // Direct chats first, then those unread most recently, so that each keeps its place while
         // it is unread.
         unread.sort_by_key(|(_, chat)| (chat.name.starts_with('#'), Reverse(chat.since)));
-        let newest = unread.iter().filter(|(_, chat)| chat.last_of_others.0 > 0);
-        let newest = newest.max_by_key(|(_, chat)| chat.last_of_others.0).map(|(_, chat)| {
+        let newest = unread.iter().filter(|(_, chat)| chat.last_of_others.id > 0);
+        let newest = newest.max_by_key(|(_, chat)| chat.last_of_others.id).map(|(_, chat)| {
             let group = Some(&chat.name).filter(|name| name.starts_with('#'));
             let group = group.map(|name| format!("{name} ")).unwrap_or_default();
-            format!("{group}{}", chat.last_of_others.1)
+            format!("{group}{}", chat.last_of_others.text)
         });
         let total = unread.len();
         let unread = unread.iter().take(MOST).map(|(n, chat)| Unread {

@@ -1,18 +1,21 @@
 //! Handles what arrives: messages, changes of groups, receipts, and lost and new connections.
 
+use jiff::Timestamp;
+
 use super::item::ScreenItem;
 use super::jobs::{Purpose, Ticks};
 use super::later::clock;
-use super::notices;
+use super::notices::{self, Noticed};
 use super::stale::StaleMessage;
 use super::style::Tick;
 use super::talk::{LOADED, Talk};
 use crate::chat_flags::{ChatFlag, FlagValue};
+use crate::client::expire;
 use crate::client::feed::PUT_BACK;
 use crate::client::harmless::harmless;
 use crate::client::lines::{conversation_of, is_message, is_own, is_reminder};
 use crate::client::outage::BACK;
-use crate::entry::{Call, Cursor, Entry, Receipt};
+use crate::entry::{Call, Cursor, Entry, EntryKind, Receipt};
 use crate::name::Target;
 use crate::wire::rows::{ReceiptLine, ServerLine};
 
@@ -100,6 +103,12 @@ impl Talk {
                 self.refresh(StaleMessage { id: re, name: name.clone(), reaction: None });
             }
         }
+        if is_current && entry.kind == EntryKind::Expire {
+            // Those that were sent after it and confirmed before it have come vanish, too.
+            for id in self.screen.sent_after(id) {
+                self.refresh(StaleMessage { id, name: name.clone(), reaction: None });
+            }
+        }
         let goes =
             !is_message(entry) && ["leave", "remove "].iter().any(|w| entry.body.starts_with(w));
         if is_current && goes {
@@ -139,7 +148,8 @@ impl Talk {
         }
         if self.options.notify {
             let id = entry.id.number();
-            self.noticed.insert(id, None);
+            let due = expire::due(entry, Timestamp::now());
+            self.noticed.insert(id, Noticed { number: None, due });
             // The oldest have been seen, or never will be.
             if self.noticed.len() > NOTICED {
                 self.noticed.pop_first();
@@ -160,10 +170,11 @@ impl Talk {
         self.keyboard.print("\x07\x1b[A\n".to_owned());
     }
 
-    /// A notice is shown under this number. It is withdrawn if its message was deleted meanwhile.
+    /// A notice is shown under this number. It is withdrawn if its message was deleted or
+    /// has vanished meanwhile.
     pub(super) fn noticed(&mut self, id: u64, notice: u32) {
         match self.noticed.get_mut(&id) {
-            Some(known) => *known = Some(notice),
+            Some(known) => known.number = Some(notice),
             None => notices::withdraw(notice),
         }
     }

@@ -156,6 +156,8 @@ pub enum News {
     Noticed(u64, u32),
     /// Why a desktop notification could not be shown.
     Unnoticed(String),
+    /// A message's time is over.
+    Due,
     /// The process continues after it was stopped.
     GoesOn,
     /// The conversation cannot go on.

@@ -6,13 +6,24 @@ use super::listed_flags::ListedFlags;
 use super::said;
 use super::style::Tick;
 use crate::chat_flags::ChatFlag;
-use crate::client::expire::Lifetime;
+use crate::client::expire::{self, Lifetime};
 use crate::client::lines::{is_message, is_own, text_of};
-use crate::entry::{Entry, EntryKind};
+use crate::entry::{Entry, EntryKind, Millis};
 use crate::name::Handle;
 
 /// Characters kept of a text: no terminal has room for more in a line.
 const KEPT: usize = 400;
+
+/// An entry in the list.
+#[derive(Clone, Debug, Default)]
+pub struct ListedLine {
+    /// 0 if there is none.
+    pub id: u64,
+    /// Its author and text in one line.
+    pub text: String,
+    /// When it vanishes.
+    due: Option<Timestamp>,
+}
 
 /// A conversation in the list.
 pub struct ListedChat {
@@ -26,10 +37,10 @@ pub struct ListedChat {
     pub read: u64,
     /// The first unread entry, or a later one if that is not known; for the order.
     pub(super) since: u64,
-    /// The id of the last entry seen, and its author and text in one line.
-    pub(super) last: (u64, String),
-    /// The same for entries by others.
-    pub(super) last_of_others: (u64, String),
+    /// The last entry seen.
+    pub(super) last: ListedLine,
+    /// The last one by others.
+    pub(super) last_of_others: ListedLine,
     /// When the newest entry was written, if known.
     pub time: Option<Timestamp>,
     /// Its number was on the screen; numbers change each time papo starts.
@@ -46,7 +57,7 @@ pub struct ListedChat {
 
 impl ListedChat {
     pub(super) fn new(name: &str) -> ListedChat {
-        let [last, last_of_others] = [(0, String::new()), (0, String::new())];
+        let (last, last_of_others) = Default::default();
         let (time, is_numbered) = (None, false);
         let name = name.to_owned();
         let (reached, lifetime) = ((0, 0), (0, Lifetime::Unlimited));
@@ -76,31 +87,62 @@ impl ListedChat {
             self.lifetime = (id, lifetime);
         }
         self.newest = self.newest.max(id);
-        if id >= self.last.0 {
-            self.last = (id, in_one_line(entry, me));
+        let line = || ListedLine {
+            id,
+            text: in_one_line(entry, me),
+            due: expire::due(entry, Timestamp::now()),
+        };
+        if id >= self.last.id {
+            self.last = line();
             self.time = Timestamp::from_millisecond(entry.time.0).ok();
         }
-        if !is_own(entry, me) && id >= self.last_of_others.0 {
-            self.last_of_others = (id, in_one_line(entry, me));
+        if !is_own(entry, me) && id >= self.last_of_others.id {
+            self.last_of_others = line();
         }
     }
 
     /// A message of this id says this now.
     pub(super) fn changed(&mut self, id: u64, text: &str) {
-        for (_, line) in
-            [&mut self.last, &mut self.last_of_others].into_iter().filter(|last| last.0 == id)
+        for line in
+            [&mut self.last, &mut self.last_of_others].into_iter().filter(|last| last.id == id)
         {
-            let who = line.split_once(": ").map_or("", |(who, _)| who).to_owned();
-            *line = format!("{who}: {}", text.chars().take(KEPT).collect::<String>());
+            let who = line.text.split_once(": ").map_or("", |(who, _)| who).to_owned();
+            line.text = format!("{who}: {}", text.chars().take(KEPT).collect::<String>());
+        }
+    }
+
+    /// When the next of its lines vanishes.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.last.due.into_iter().chain(self.last_of_others.due).min()
+    }
+
+    /// Drops lines that have vanished by now. The list fetches the last one that is left.
+    pub fn vanish(&mut self, now: Timestamp) {
+        for line in [&mut self.last, &mut self.last_of_others] {
+            if line.due.is_some_and(|due| due <= now) {
+                *line = ListedLine::default();
+            }
         }
     }
 
     /// Records a confirmed message that was sent from here.
-    pub fn sent(&mut self, id: u64, body: &str) {
-        if id > self.last.0 {
+    pub fn sent(&mut self, id: u64, body: &str, due: Option<Timestamp>) {
+        if id > self.last.id {
             let body: String = body.chars().take(KEPT).collect();
-            self.last = (id, format!("you: {body}"));
+            self.last = ListedLine { id, text: format!("you: {body}"), due };
             self.time = Some(Timestamp::now());
+        }
+    }
+
+    /// When a message of the user's vanishes that got this id at `time`. `Err` if it was sent before
+    /// its conversation began to keep messages as long as it does now.
+    pub fn due(&self, id: u64, time: Millis) -> Result<Option<Timestamp>, ()> {
+        match self.lifetime {
+            (since, _) if since > id => Err(()),
+            (_, Lifetime::Unlimited) => Ok(None),
+            (_, Lifetime::Seconds(seconds)) => {
+                Ok(expire::due_after(seconds, time, Timestamp::now()))
+            }
         }
     }
 
@@ -131,12 +173,12 @@ impl ListedChat {
 
     /// Whether an entry is newer than the last one seen here.
     pub fn is_behind(&self) -> bool {
-        self.last.0 < self.newest
+        self.last.id < self.newest
     }
 
     /// The newest entry, whoever wrote it.
     pub fn latest(&self) -> u64 {
-        self.newest.max(self.last.0)
+        self.newest.max(self.last.id)
     }
 
     /// Sets the number of unread entries.
@@ -193,6 +235,21 @@ fn lifetime_at(entry: &Entry) -> Option<Lifetime> {
 mod tests {
     use super::*;
     use crate::wire::rows::EntryLine;
+
+    #[test]
+    fn a_line_vanishes_with_its_message() {
+        let (mut chat, me) = (ListedChat::new("bob"), Handle::new("ana").unwrap());
+        let line = "MSG 3 2026-01-01T00:00:00.000Z bob ana exp=30 a secret";
+        chat.heard(&EntryLine::parse(line).unwrap().entry, &me);
+        chat.sent(4, "mine", None);
+        let due = chat.next_due().unwrap();
+        chat.vanish(due);
+        assert_eq!((&*chat.last_of_others.text, &*chat.last.text), ("", "you: mine"));
+        assert_eq!(chat.next_due(), None);
+        // Its lifetime is that of what is said later.
+        let is_due = |id| chat.due(id, Millis(0)).map(|due| due.is_some());
+        assert_eq!((is_due(5), is_due(2)), (Ok(true), Err(())));
+    }
 
     #[test]
     fn the_newest_message_says_how_long_messages_are_kept() {

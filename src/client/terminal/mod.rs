@@ -58,6 +58,7 @@ mod style;
 mod talk;
 mod transfers;
 mod typed_search;
+mod vanish;
 mod welcome;
 
 use std::cmp::Reverse;
@@ -194,7 +195,8 @@ async fn converse(
     let signals = executor.spawn(until_signal(tell));
     let over = executor.run(async {
         let over = loop {
-            let Ok(one) = news.recv().await else { break Ok(()) };
+            let due = async { Ok(expiring::until(talk.next_due()).await) };
+            let Ok(one) = news.recv().or(due).await else { break Ok(()) };
             match talk.take(one) {
                 Ok(false) => {}
                 Ok(true) => break Ok(()),

@@ -5,11 +5,21 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
+use jiff::Timestamp;
 use smol::channel::Sender;
 
 use super::jobs::News;
 
 const PROGRAM: &str = "notify-send";
+
+/// A notice on the desktop.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Noticed {
+    /// Its number, once that is known.
+    pub number: Option<u32>,
+    /// When its message vanishes.
+    pub due: Option<Timestamp>,
+}
 
 /// The warning if the program is missing.
 pub fn missing() -> Option<String> {

@@ -143,9 +143,9 @@ impl Screen {
         let (None, Some(re)) = (&said.quote, said.re) else { return };
         let is_it = |item: &&ScreenItem| item.id() == Some(re);
         if let Some(ScreenItem::Said(answered)) = self.items.iter().rev().find(is_it) {
-            let quote = Some(answered.as_quote());
+            let (quote, due) = (Some(answered.as_quote()), answered.due);
             if let ScreenItem::Said(said) = &mut self.items[n] {
-                said.quote = quote;
+                (said.quote, said.quote_due) = (quote, due);
             }
         }
     }
@@ -201,7 +201,7 @@ impl Screen {
     }
 
     /// Whether the last row of an item is on the screen.
-    fn is_on_screen(&self, n: usize) -> bool {
+    pub(super) fn is_on_screen(&self, n: usize) -> bool {
         let printed = n.checked_sub(self.begin.item).and_then(|n| self.printed.get(n));
         printed.is_some_and(|rows| self.height - rows.end + self.bottom < self.size.rows)
     }

@@ -24,6 +24,9 @@ const QUOTE: usize = 400;
 /// What the name of a file begins with.
 pub const FILE: &str = "⎘ ";
 
+/// In place of a quoted text that the user cannot see.
+pub const UNSEEN: &str = "a message you cannot see";
+
 /// Most columns of a reaction; it has 16 characters.
 const REACTION: usize = 32;
 
@@ -46,6 +49,10 @@ pub struct Said {
     pub re: Option<u64>,
     /// The author and the text of that, once they are known.
     pub quote: Option<String>,
+    /// When that vanishes.
+    pub quote_due: Option<Timestamp>,
+    /// When it vanishes itself, by this machine's clock.
+    pub due: Option<Timestamp>,
     /// It was deleted.
     pub is_gone: bool,
     /// The mark that gave it its text; 0 if that is the first one.
@@ -87,6 +94,8 @@ impl Said {
             tick: Tick::Sent,
             re: None,
             quote: None,
+            quote_due: None,
+            due: None,
             is_gone: false,
             edit: 0,
             is_forwarded: false,
@@ -110,6 +119,7 @@ impl Said {
         said.from = Some(entry.from.to_string()).filter(|_| entry.from != *me);
         (said.is_change, said.is_gone) = (is_change, entry.is_gone());
         said.is_reminder = is_reminder(entry, me);
+        said.due = expire::due(entry, Timestamp::now());
         let Some(tags) = &entry.tags else { return said };
         let EntryTags { re, edit, file, fwd, calls, late, react, mine, .. } = &**tags;
         said.re = re.map(|id| id.number());
@@ -129,7 +139,7 @@ impl Said {
             (self.body, self.edit) = (now.body, now.edit);
         }
         self.is_gone |= now.is_gone;
-        (self.reactions, self.mine) = (now.reactions, now.mine);
+        (self.reactions, self.mine, self.due) = (now.reactions, now.mine, now.due);
         self.drop_if_gone();
     }
 

@@ -48,7 +48,7 @@ pub struct Screen {
     /// The end of the printed lines.
     pub(super) end: LineRef,
     /// Messages below `end` that came since.
-    below: usize,
+    pub(super) below: usize,
     /// Where each printed item is.
     pub(super) printed: Vec<PrintedRows>,
     /// Rows printed since the screen was cleared.

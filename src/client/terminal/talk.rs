@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use smol::channel::Sender;
 
@@ -14,7 +15,7 @@ use super::editor::Keyboard;
 use super::item::ScreenItem;
 use super::jobs::{News, PendingCommand, Purpose};
 use super::known::Typed;
-use super::notices;
+use super::notices::{self, Noticed};
 use super::passwd::{Passwd, PasswdStep};
 use super::picked::Picked;
 use super::said::Said;
@@ -103,8 +104,8 @@ pub struct Talk {
     pub(super) picked: Picked,
     /// Messages whose rows are to be fetched.
     pub(super) stale: Stale,
-    /// Messages with a notice on the desktop, and its number once that is known.
-    pub(super) noticed: BTreeMap<u64, Option<u32>>,
+    /// Messages with a notice on the desktop.
+    pub(super) noticed: BTreeMap<u64, Noticed>,
     /// The last search, if it can be gone on with.
     pub(super) searched: Option<TypedSearch>,
     /// Older entries are on their way.
@@ -184,6 +185,7 @@ impl Talk {
                 }
             }
             News::Noticed(id, notice) => self.noticed(id, notice),
+            News::Due => self.vanish(Timestamp::now()),
             News::GoesOn => self.keyboard.go_on(),
             News::Typed(typed) => self.typed(typed)?,
             News::Line(line) => self.line(&line),
@@ -345,13 +347,12 @@ impl Talk {
         let room = self.keyboard.room();
         if let Some(page) = self.screen.older(room) {
             self.keyboard.print(page);
-        } else if let (Some(name), Some(oldest), false) =
-            (&self.current, self.screen.oldest(), self.is_loading)
-        {
+        } else if let (Some(name), false) = (&self.current, self.is_loading) {
             self.is_loading = true;
-            let (command, purpose) =
-                (format!("HIST {name} {LOADED} before {oldest}"), Purpose::Older(name.clone()));
-            self.ask(command, purpose);
+            // All that was loaded may have vanished.
+            let before = self.screen.oldest().map(|id| format!(" before {id}"));
+            let command = format!("HIST {name} {LOADED}{}", before.unwrap_or_default());
+            self.ask(command, Purpose::Older(name.clone()));
         }
     }
 

@@ -1,6 +1,94 @@
 //! Messages that vanish.
 
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc;
+use std::thread;
+
 use super::place::{Place, rule};
+use crate::process::PATIENCE;
+
+/// The address of a way to a server that shortens each minute to a second.
+fn hastened(server: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // It ends with the test program.
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let mut server = TcpStream::connect(server).unwrap();
+            let (mut up, lines) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut up, &mut server));
+            thread::spawn(move || {
+                for line in BufReader::new(lines).lines().map_while(Result::ok) {
+                    let line = line.replace(" exp=60 ", " exp=1 ");
+                    let line = match line.strip_suffix(" - 60") {
+                        Some(event) => format!("{event} - 1\n"),
+                        None => line + "\n",
+                    };
+                    if (&client).write_all(line.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn what_has_vanished_leaves_the_screen_the_line_below_and_the_desktop() {
+    let mut place = Place::with(&["ana", "bob", "cid"]);
+    let (mut bob, mut cid) = (place.client("bob"), place.client("cid"));
+    bob.send("ana", "this stays");
+    cid.send("ana", "and this");
+    place.address = hastened(place.address);
+    let window = place.shell("ana");
+    let home = place.home_of("ana");
+    let program = home.join("notify-send");
+    let script = "#!/bin/sh\nprintf '%s\\n' \"$*\" >~/notices\necho 17\n";
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    window.line("mkfifo notices; echo ma\"\"de");
+    window.says("\nmade");
+    let (notice, shown) = mpsc::channel();
+    let path = home.join("notices");
+    thread::spawn(move || while notice.send(fs::read_to_string(&path).unwrap()).is_ok() {});
+    let told = || shown.recv_timeout(PATIENCE).expect("there is a notice");
+    window.start("PATH=~:$PATH papo --notify");
+    window.says("cid: and this\n      cid>");
+    window.line("/to bob");
+    window.says("bob: this stays\n      bob>");
+    cid.say("EXPIRE ana 60");
+    cid.until("OK EXPIRE ");
+    bob.say("EXPIRE ana 60");
+    window.says("* bob set messages here to vanish after 1 second\n");
+    // It is read, so it was on the screen.
+    let id = bob.send("ana", "the code is 4711");
+    bob.until(&format!("READ {id} "));
+    assert_eq!(told(), "--app-name=papo --print-id papo a message from bob\n");
+    let withdrawn = "--replace-id=17 --expire-time=1 papo a message was deleted";
+    assert_eq!(told(), format!("--app-name=papo {withdrawn}\n"));
+    window.shows(&format!(
+        "|{}
+         |── today ──
+         |HH:MM      bob: this stays
+         |HH:MM      * bob set messages here to vanish after 1 second
+         |      bob>
+         |      1:cid  cid set messages here to vanish after 1 second",
+        rule("bob")
+    ));
+    cid.send("ana", "another code");
+    assert_eq!(told(), "--app-name=papo --print-id papo a message from cid\n");
+    assert_eq!(told(), format!("--app-name=papo {withdrawn}\n"));
+    window.changes(|screen| !screen.contains("another code") && screen.contains(":cid"));
+    // It was on the screen before it was sent.
+    window.line("mine");
+    bob.until("MSG ");
+    window.changes(|screen| !screen.contains("you: mine") && screen.contains("this stays"));
+}
 
 #[test]
 #[ignore = "needs tmux"]

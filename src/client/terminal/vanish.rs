@@ -1,0 +1,224 @@
+//! Takes messages whose time is over off the screen.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::item::ScreenItem;
+use super::said::{Said, UNSEEN};
+use super::screen::{Room, Screen};
+
+impl Screen {
+    /// When the next message or quote vanishes.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let dues = self.all_said().flat_map(|said| [said.due, said.quote_due]);
+        dues.flatten().min()
+    }
+
+    /// The message with this id vanishes then.
+    pub fn vanishes(&mut self, id: u64, due: Option<Timestamp>) {
+        for item in self.items.iter_mut().filter(|item| item.id() == Some(id)) {
+            if let ScreenItem::Said(said) = item {
+                said.due = due;
+            }
+        }
+    }
+
+    /// What quotes the message with this id vanishes then.
+    pub fn quote_until(&mut self, id: u64, due: Option<Timestamp>) {
+        for item in &mut self.items {
+            if let ScreenItem::Said(said) = item
+                && said.re == Some(id)
+            {
+                said.quote_due = due;
+            }
+        }
+    }
+
+    /// Messages newer than an id that were sent from here.
+    pub fn sent_after(&self, last: u64) -> Vec<u64> {
+        let sent = self.all_said().filter(|said| said.key.is_some());
+        sent.filter_map(|said| said.id).filter(|id| *id > last).collect()
+    }
+
+    /// Drops messages that have vanished by now, remarks about them, and quotes. Returns what to
+    /// print.
+    pub fn vanish(&mut self, now: Timestamp, room: Room) -> String {
+        let is_over = |due: Option<Timestamp>| due.is_some_and(|due| due <= now);
+        let over = self.all_said().filter(|said| is_over(said.due));
+        let over: BTreeSet<u64> = over.filter_map(|said| said.id).collect();
+        let is_at_end = self.is_at_end();
+        let mut is_changed = false;
+        for n in (0..self.items.len()).rev() {
+            let is_shown = self.is_on_screen(n);
+            match &mut self.items[n] {
+                ScreenItem::Said(said) if is_over(said.quote_due) => {
+                    (said.quote, said.quote_due) = (Some(UNSEEN.to_owned()), None);
+                    is_changed |= is_shown;
+                }
+                _ => {}
+            }
+            let is_over = match &self.items[n] {
+                ScreenItem::Said(said) => said.id.is_some_and(|id| over.contains(&id)),
+                ScreenItem::About { id, .. } => over.contains(id),
+                ScreenItem::Remark(_) | ScreenItem::Complaint(_) => false,
+            };
+            if is_over {
+                self.remove(n);
+                is_changed |= is_shown;
+            }
+        }
+        self.below = self.below.min(self.items.len() - self.end.item);
+        // Else a line at the bottom says that there is more.
+        is_changed |= self.is_at_end() != is_at_end;
+        match is_changed {
+            true => self.again(room),
+            false => String::new(),
+        }
+    }
+
+    /// Takes an item away that is not on the screen, or all is printed again.
+    fn remove(&mut self, n: usize) {
+        self.items.remove(n);
+        let (begin, end) = (&mut self.begin, &mut self.end);
+        if n < begin.item {
+            begin.item -= 1;
+        } else {
+            if n == begin.item {
+                begin.line = 0;
+            }
+            let at = n - begin.item;
+            if at < self.printed.len() {
+                self.printed.remove(at);
+            }
+        }
+        if n < end.item {
+            end.item -= 1;
+        } else if n == end.item {
+            end.line = 0;
+        }
+    }
+
+    fn all_said(&self) -> impl Iterator<Item = &Said> {
+        self.items.iter().filter_map(|item| match item {
+            ScreenItem::Said(said) => Some(&**said),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use jiff::tz::TimeZone;
+
+    use super::super::screen_tests::{Paper, ROOM};
+    use super::*;
+    use crate::name::Handle;
+    use crate::wire::rows::EntryLine;
+
+    fn add(paper: &mut Paper, id: u64, tags: &str, body: &str) {
+        let line = format!("MSG {id} 2020-11-22T11:58:03.214Z bob ana {tags} {body}");
+        let entry = EntryLine::parse(&line).unwrap().entry.into_owned();
+        let item = ScreenItem::entry(&entry, &Handle::new("ana").unwrap(), &TimeZone::UTC);
+        let text = paper.screen.add(item, ROOM);
+        paper.print(&text);
+    }
+
+    fn vanish(paper: &mut Paper, seconds: i64) -> String {
+        let now = Timestamp::now() + SignedDuration::from_secs(seconds);
+        let text = paper.screen.vanish(now, ROOM);
+        paper.print(&text);
+        text
+    }
+
+    #[test]
+    fn a_message_leaves_the_screen_with_its_quotes() {
+        let mut paper = Paper::new();
+        let page = paper.screen.turn_to("bob", Vec::new(), false, ROOM);
+        paper.print(&page);
+        add(&mut paper, 1, "-", "one");
+        add(&mut paper, 2, "exp=30", "a secret");
+        add(&mut paper, 3, "re=2", "thanks");
+        add(&mut paper, 4, "exp=600", "a longer one");
+        assert_eq!(vanish(&mut paper, 0), "");
+        assert!(paper.rows().iter().any(|row| row.ends_with("bob: a secret")));
+        vanish(&mut paper, 31);
+        assert_eq!(
+            paper.rows()[1..],
+            [
+                "11:58      bob: one",
+                "           ↳ a message you cannot see",
+                "11:58      bob: thanks",
+                "11:58      bob: a longer one",
+                "> half a line",
+            ]
+        );
+        assert_eq!((paper.screen.has(2), paper.screen.has(4)), (false, true));
+        // What is added goes below as before.
+        vanish(&mut paper, 61);
+        add(&mut paper, 5, "-", "five");
+        let rows = paper.rows();
+        assert_eq!(
+            rows[rows.len() - 3..],
+            ["11:58      bob: thanks", "11:58      bob: five", "> half a line"]
+        );
+        assert_eq!(paper.screen.next_due(), None);
+    }
+
+    #[test]
+    fn what_is_not_on_the_screen_vanishes_without_being_seen() {
+        let mut paper = Paper::new();
+        let page = paper.screen.turn_to("bob", Vec::new(), false, ROOM);
+        paper.print(&page);
+        for id in 1..40 {
+            add(
+                &mut paper,
+                id,
+                if id % 3 == 0 && id < 30 { "exp=30" } else { "-" },
+                &format!("{id}"),
+            );
+        }
+        let before = paper.rows();
+        assert_eq!(vanish(&mut paper, 31), "");
+        assert_eq!(paper.rows(), before);
+        // Everything is where it is thought to be.
+        let text = paper.screen.change(38, |said| said.change(50, "changed"), ROOM);
+        assert_eq!(text.as_ref().map(|(_, is_shown)| *is_shown), Some(true));
+        paper.print(&text.unwrap().0);
+        let rows = paper.rows();
+        assert_eq!(
+            rows[rows.len() - 4..],
+            [
+                "11:58      bob: 37",
+                "11:58      bob: changed (edited)",
+                "11:58      bob: 39",
+                "> half a line"
+            ]
+        );
+        for _ in 0..2 {
+            let page = paper.screen.older(ROOM).unwrap();
+            paper.print(&page);
+        }
+        let shown = paper.rows().join(" ");
+        assert!(!shown.contains("bob: 27") && shown.contains("bob: 29"), "{shown}");
+    }
+
+    #[test]
+    fn a_page_goes_on_where_it_was() {
+        let mut paper = Paper::new();
+        let page = paper.screen.turn_to("bob", Vec::new(), false, ROOM);
+        paper.print(&page);
+        for id in 1..30 {
+            add(&mut paper, id, if id > 10 { "exp=30" } else { "-" }, &format!("number {id}"));
+        }
+        let text = paper.screen.older(ROOM).unwrap();
+        paper.print(&text);
+        add(&mut paper, 30, "exp=30", "number 30");
+        assert!(paper.rows().iter().any(|row| row.contains("1 new below")));
+        vanish(&mut paper, 31);
+        let rows = paper.rows();
+        assert!(paper.screen.is_at_end());
+        assert_eq!(rows[rows.len() - 2..], ["11:58      bob: number 10", "> half a line"]);
+    }
+}
