@@ -200,7 +200,7 @@ fn a_page_reads_the_words_and_not_the_reactions() {
 }
 
 /// What is done to the database, and what is said of it.
-const DAMAGE: [(&str, &str); 24] = [
+const DAMAGE: [(&str, &str); 25] = [
     ("DELETE FROM marking", "conversation 1: the list of its marks is gone"),
     ("UPDATE marking SET tail = x''", "conversation 1: a list of its marks is damaged"),
     ("UPDATE marking SET other = 6", "its marks end with 12, and before that by others 8"),
@@ -214,6 +214,7 @@ const DAMAGE: [(&str, &str); 24] = [
     ("DELETE FROM about WHERE message = 3", "the mark 10 holds, and is not known to"),
     ("UPDATE about SET mark = 3 WHERE mark = 5", "what holds about entry 1 is no mark: 3"),
     ("INSERT INTO about VALUES(3, 2, 0, 4)", "entry 3 was deleted, and more holds about it"),
+    ("INSERT INTO erasing VALUES(1)", "entry 1 are being erased, and it was not deleted"),
     ("INSERT INTO about VALUES(1, 4, 2, 6)", "account 2 has more than one reaction to entry 1"),
     ("UPDATE entry SET body = 'back' WHERE id = 3", "entry 3 was deleted, and has a text"),
     (
