@@ -22,12 +22,15 @@ pub const CHEAP_HASH: [&str; 2] = ["--password-cost", "8:1"];
 pub struct Bench<'a> {
     /// Less time for each measurement.
     pub quick: bool,
+    /// The scenario was asked for by its name.
+    pub is_named: bool,
     /// Attacks that are measured have this in their names.
     pub attack: &'a str,
     /// The papod that is measured, and the column in which it stands.
     pub program: &'a Path,
     pub subject: Subject,
     pub server_cores: &'a [usize],
+    pub load_core: usize,
     /// Open files that a process may have.
     pub open_files: usize,
     /// For new databases.
@@ -83,6 +86,34 @@ impl Bench<'_> {
     /// papod with these flags on the database in a folder that [`Bench::crowd`] has filled.
     pub fn papod_in(&self, folder: &Path, flags: &[&str]) -> Outcome<Server> {
         Server::papod(self.program, folder, self.server_cores, false, flags)
+    }
+
+    /// papod on a new database, or on the one at this URL, with these cores.
+    pub fn papod_on(&mut self, url: Option<&str>, cores: &[usize]) -> Outcome<Server> {
+        *self.starts += 1;
+        let folder = self.folder.join(self.starts.to_string());
+        match url {
+            Some(url) => Server::papod_on(self.program, &folder, url, cores, &CHEAP_HASH),
+            None => Server::papod(self.program, &folder, cores, false, &CHEAP_HASH),
+        }
+    }
+
+    /// The servers' cores, and that of the load.
+    pub fn all_cores(&self) -> Vec<usize> {
+        let mut cores = self.server_cores.to_vec();
+        if !cores.contains(&self.load_core) {
+            cores.push(self.load_core);
+        }
+        cores
+    }
+
+    /// Ends a scenario that lacks something: with an error if it was asked for by its name.
+    pub fn leave_out(&self, why: &str) -> Outcome<()> {
+        if self.is_named {
+            return Err(why.into());
+        }
+        eprintln!("bench: {} is left out: {why}", self.scenario);
+        Ok(())
     }
 
     /// A folder with a copy of the crowded database, which is made when it is first asked for.
@@ -157,7 +188,12 @@ impl Bench<'_> {
     /// Rows per second, and CPU seconds per row, of bare SQLite with batches of this size.
     pub fn sqlite(&self, batch: usize) -> Outcome<(f64, f64)> {
         let file = self.folder.join(format!("rows-{batch}.db"));
-        child::sqlite(&file, batch, self.time() / 2, self.server_cores)
+        child::rows("sqlite", file.as_os_str(), batch, self.time() / 2, self.server_cores)
+    }
+
+    /// The same of bare PostgreSQL, at this URL and with the client on these cores.
+    pub fn postgres(&self, url: &str, batch: usize, cores: &[usize]) -> Outcome<(f64, f64)> {
+        child::rows("postgres", url.as_ref(), batch, self.time(), cores)
     }
 
     /// Notes a value of this run.

@@ -2,6 +2,7 @@
 //! role. Each stays on the servers' cores, listens on loopback only, ends with this process at the
 //! latest, and is ended by its own number.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -43,6 +44,28 @@ impl Server {
         tls: bool,
         flags: &[&str],
     ) -> Outcome<Server> {
+        Server::start(program, folder, folder.join("papo.db").as_os_str(), cores, tls, flags)
+    }
+
+    /// Starts papod on the PostgreSQL database at this URL. What it says goes into this folder.
+    pub fn papod_on(
+        program: &Path,
+        folder: &Path,
+        url: &str,
+        cores: &[usize],
+        flags: &[&str],
+    ) -> Outcome<Server> {
+        Server::start(program, folder, url.as_ref(), cores, false, flags)
+    }
+
+    fn start(
+        program: &Path,
+        folder: &Path,
+        db: &OsStr,
+        cores: &[usize],
+        tls: bool,
+        flags: &[&str],
+    ) -> Outcome<Server> {
         fs::create_dir_all(folder)?;
         let log = folder.join("papod.log");
         // A file, not a pipe: nobody would read a pipe while the load runs.
@@ -57,7 +80,7 @@ impl Server {
         }
         let child = command
             .args(["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--db"])
-            .arg(folder.join("papo.db"))
+            .arg(db)
             .args(flags)
             .stdout(Stdio::null())
             .stderr(output)
@@ -112,6 +135,18 @@ impl Server {
         Err(format!("papod does not serve HTTP:\n{}", self.said()).into())
     }
 
+    /// Waits until papod has said this.
+    pub fn until_said(&self, words: &str) -> Outcome<()> {
+        let begun = Instant::now();
+        while begun.elapsed() < START {
+            if self.log().contains(words) {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Err(format!("papod does not say {words:?}:\n{}", self.said()).into())
+    }
+
     /// Ends it at once, whatever it is doing.
     pub fn kill(mut self) {
         let _ = self.child.kill();
@@ -157,15 +192,22 @@ fn address_after(words: &str, log: &str) -> Option<SocketAddr> {
     log.lines().find_map(line)
 }
 
-/// Has bare SQLite write rows for a while. Gives back rows per second and CPU seconds per row.
-pub fn sqlite(file: &Path, batch: usize, time: Duration, cores: &[usize]) -> Outcome<(f64, f64)> {
-    let output = role("sqlite", cores)?
-        .arg(file)
+/// Has bare SQLite or PostgreSQL write rows for a while. Gives back rows per second and CPU seconds
+/// of this process per row.
+pub fn rows(
+    of: &str,
+    db: &OsStr,
+    batch: usize,
+    time: Duration,
+    cores: &[usize],
+) -> Outcome<(f64, f64)> {
+    let output = role(of, cores)?
+        .arg(db)
         .args([batch.to_string(), time.as_millis().to_string()])
         .stderr(Stdio::inherit())
         .output()?;
     let text = String::from_utf8(output.stdout)?;
-    let (rate, cpu) = text.trim().split_once(' ').ok_or("bare SQLite failed")?;
+    let (rate, cpu) = text.trim().split_once(' ').ok_or_else(|| format!("bare {of} failed"))?;
     Ok((rate.parse()?, cpu.parse()?))
 }
 
@@ -194,6 +236,11 @@ pub fn play(arguments: &[String]) -> Outcome<()> {
         ("sqlite", [file, batch, time]) => {
             let time = Duration::from_millis(time.parse()?);
             rows::run(Path::new(file), batch.parse()?, time)
+        }
+        #[cfg(feature = "postgres")]
+        ("postgres", [url, batch, time]) => {
+            let time = Duration::from_millis(time.parse()?);
+            crate::pg_rows::run(url, batch.parse()?, time)
         }
         ("wire", []) => wire::list(),
         ("wire", [kind, count]) => wire::run(kind, count.parse()?),

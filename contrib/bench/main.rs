@@ -8,6 +8,9 @@
 
 mod bench;
 mod child;
+#[allow(dead_code)] // Servers that fail are the tests' matter.
+#[path = "../../tests/postgres/cluster.rs"]
+mod cluster;
 mod crowd;
 mod curves;
 mod large;
@@ -17,6 +20,8 @@ mod moments;
 mod net;
 mod options;
 mod people;
+#[cfg(feature = "postgres")]
+mod pg_rows;
 mod picture;
 mod report;
 mod rows;
@@ -118,10 +123,12 @@ fn measure(options: &Options) -> Outcome<()> {
                 let folder = tempfile::tempdir_in(folder.path())?;
                 let mut bench = Bench {
                     quick: options.quick,
+                    is_named: options.names(scenario.name),
                     attack: &options.attack,
                     program,
                     subject: *subject,
                     server_cores: &server_cores,
+                    load_core,
                     open_files,
                     folder: folder.path(),
                     large: is_large.then_some(&*large),

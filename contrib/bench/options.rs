@@ -78,7 +78,12 @@ impl Options {
     }
 
     pub fn asks_for(&self, name: &str) -> bool {
-        self.names.is_empty() || self.names.iter().any(|n| n == name)
+        self.names.is_empty() || self.names(name)
+    }
+
+    /// It was asked for by its name.
+    pub fn names(&self, name: &str) -> bool {
+        self.names.iter().any(|n| n == name)
     }
 
     /// Where the results are kept: those of a part of the scenarios, of two programs, or with more

@@ -23,9 +23,11 @@ pub enum Subject {
     Limit,
     /// Bare SQLite with papod's rows.
     Sqlite,
+    /// Bare PostgreSQL with papod's batches.
+    Postgres,
 }
 
-const COLUMNS: usize = 8;
+const COLUMNS: usize = 9;
 
 impl Subject {
     /// The columns, in their order.
@@ -38,6 +40,7 @@ impl Subject {
         Subject::LimitFsync,
         Subject::Limit,
         Subject::Sqlite,
+        Subject::Postgres,
     ];
 
     pub fn name(self) -> &'static str {
@@ -50,6 +53,7 @@ impl Subject {
             Subject::LimitFsync => "limit-fsync",
             Subject::Limit => "limit",
             Subject::Sqlite => "sqlite",
+            Subject::Postgres => "postgres",
         }
     }
 }

@@ -1,9 +1,8 @@
-//! PostgreSQL servers of the tests' own: each in a temporary folder, on a Unix socket in it, and
-//! ended by its process id with the thread that started it.
+//! PostgreSQL servers of the tests' own, and the benchmark's: each in a temporary folder, on a Unix
+//! socket in it, and ended by its process id with the thread that started it.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -13,15 +12,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
-use crate::process::tls;
-
 /// The user that has no files, and its group.
 const NOBODY: u32 = 65_534;
 
 /// For how long a server is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A server, and the folder of its data and its socket.
+/// A server, and the folder of its socket.
 pub struct Cluster {
     folder: Folder,
     server: Child,
@@ -32,6 +29,9 @@ pub struct Cluster {
 /// them by a moment, and what it has in memory counts.
 struct Folder {
     path: PathBuf,
+    /// What the server stores: in it, or in a folder of its own on this disk.
+    data: PathBuf,
+    disk: Option<PathBuf>,
     /// A shell that removes it once this process has ended.
     keeper: Child,
 }
@@ -39,22 +39,29 @@ struct Folder {
 /// The usual port, which names a socket in a folder as well.
 const PORT: u16 = 5432;
 
-/// A program of PostgreSQL, which Debian does not put into the usual folders.
-fn program(name: &str) -> Command {
+/// Where a program of PostgreSQL is, if it is not in the usual folders: Debian's are not.
+fn found(name: &str) -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let found = folders.map(|folder| folder.path().join("bin").join(name)).find(|it| it.exists());
-    let mut command = Command::new(found.unwrap_or_else(|| name.into()));
-    command.stdin(Stdio::null());
+    let mut files = folders.map(|folder| folder.path().join("bin").join(name));
+    files.find(|file| file.exists())
+}
+
+/// Whether PostgreSQL is installed.
+pub fn is_installed() -> bool {
+    let runs = |name| Command::new(name).arg("--version").output().is_ok();
+    found("postgres").is_some() || runs("postgres")
+}
+
+/// A program of PostgreSQL. If the tests are killed, it ends as well.
+fn program(name: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "QUIT"]).stdin(Stdio::null());
     if geteuid().is_root() {
         // It refuses to run as root.
-        command.uid(NOBODY).gid(NOBODY);
+        let (user, group) = (format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"));
+        command.args([&user, &group, "--clear-groups"]);
     }
-    // If the tests are killed, it ends as well.
-    let ask = || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::QUIT))?);
-    // SAFETY: between fork and exec it makes one system call and allocates nothing.
-    unsafe {
-        command.pre_exec(ask);
-    }
+    command.arg("--").arg(found(name).unwrap_or_else(|| name.into()));
     command
 }
 
@@ -63,16 +70,21 @@ pub fn open_to_all(folder: &Path) {
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
 }
 
-/// A new folder that the server may use. How fast a disk is must not matter here.
-fn folder() -> Folder {
-    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-    open_to_all(folder.path());
-    let path = folder.keep();
-    let script = "trap '' INT TERM; cat; while ! rm -rf \"$0\"; do :; done";
+/// New folders that the server may use, in memory but for what it stores on a disk: how fast one is
+/// must not matter to the tests.
+fn folder(disk: Option<&Path>) -> Folder {
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap().keep();
+    let store = match disk {
+        Some(disk) => tempfile::tempdir_in(disk).unwrap().keep(),
+        None => folder.clone(),
+    };
+    open_to_all(&folder);
+    open_to_all(&store);
+    let script = "trap '' INT TERM; cat; while ! rm -rf \"$@\"; do :; done";
     let mut keeper = Command::new("sh");
-    keeper.arg("-c").arg(script).arg(&path).stdin(Stdio::piped());
+    keeper.args(["-c", script, "sh"]).args([&folder, &store]).stdin(Stdio::piped());
     let keeper = keeper.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sh runs");
-    Folder { path, keeper }
+    Folder { path: folder, data: store.join("data"), disk: disk.map(Path::to_owned), keeper }
 }
 
 impl Folder {
@@ -102,15 +114,22 @@ impl Cluster {
 
     /// The same with these settings.
     pub fn start_with(settings: &[&str]) -> Cluster {
-        Cluster::serve(Cluster::made(), PORT, settings)
+        Cluster::serve(Cluster::made(None), PORT, settings)
     }
 
-    /// The same on a port of localhost, for connections with TLS only.
-    pub fn start_with_tls() -> Cluster {
-        let folder = Cluster::made();
-        for (from, to) in [("leaf.pem", "server.crt"), ("leaf.key", "server.key")] {
-            let to = folder.path().join("data").join(to);
-            std::fs::copy(tls::file(from), &to).unwrap();
+    /// The same with its data in a new folder in this one, and synced. Its standbys have theirs
+    /// there, too.
+    pub fn start_on_disk(disk: &Path, settings: &[&str]) -> Cluster {
+        Cluster::serve(Cluster::made(Some(disk)), PORT, settings)
+    }
+
+    /// The same on a port of localhost, for connections with TLS only, with this certificate and
+    /// its key.
+    pub fn start_with_tls(certificate: &Path, key: &Path) -> Cluster {
+        let folder = Cluster::made(None);
+        for (from, to) in [(certificate, "server.crt"), (key, "server.key")] {
+            let to = folder.data.join(to);
+            std::fs::copy(from, &to).unwrap();
             std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o600)).unwrap();
             if geteuid().is_root() {
                 std::os::unix::fs::chown(&to, Some(NOBODY), Some(NOBODY)).unwrap();
@@ -122,41 +141,41 @@ impl Cluster {
     }
 
     /// A folder with the data of a new server.
-    fn made() -> Folder {
-        let folder = folder();
-        let data = folder.path().join("data");
+    fn made(disk: Option<&Path>) -> Folder {
+        let folder = folder(disk);
         make(
             program("initdb")
                 .args(["--username=papo", "--auth=trust", "--no-sync", "--encoding=UTF8"])
                 .args(["--locale=C", "--pgdata"])
-                .arg(&data),
+                .arg(&folder.data),
         );
         let access = "local all locked scram-sha-256\nlocal all all trust\n\
                       local replication all trust\nhostssl all all all trust\n";
-        std::fs::write(data.join("pg_hba.conf"), access).unwrap();
+        std::fs::write(folder.data.join("pg_hba.conf"), access).unwrap();
         folder
     }
 
     /// A standby of this server.
     pub fn standby(&self) -> Cluster {
-        let folder = folder();
+        let folder = folder(self.folder.disk.as_deref());
         make(
             program("pg_basebackup")
                 .args(["-U", "papo", "--checkpoint=fast", "--no-sync", "-R", "-h"])
                 .arg(self.path())
                 .arg("-D")
-                .arg(folder.path().join("data")),
+                .arg(&folder.data),
         );
         Cluster::serve(folder, PORT, &[])
     }
 
     fn serve(folder: Folder, port: u16, settings: &[&str]) -> Cluster {
         let mut server = program("postgres");
-        server.arg("-D").arg(folder.path().join("data")).arg("-k").arg(folder.path());
+        server.arg("-D").arg(&folder.data).arg("-k").arg(folder.path());
         server.arg("-p").arg(port.to_string());
         // Memory of its processes as files in the folder, so that none is left if it is killed.
         let memory = "dynamic_shared_memory_type=mmap";
-        let usual = ["listen_addresses=", "fsync=off", "max_connections=200", memory];
+        let synced = if folder.disk.is_some() { "fsync=on" } else { "fsync=off" };
+        let usual = ["listen_addresses=", synced, "max_connections=200", memory];
         for setting in usual.iter().chain(settings) {
             server.arg("-c").arg(setting);
         }
@@ -262,22 +281,27 @@ impl Cluster {
 
     /// Kills all its processes, as a machine dies that loses power.
     pub fn kill(&mut self) {
-        let parent = self.server.id().to_string();
-        let processes = std::fs::read_dir("/proc").unwrap().flatten();
-        let children: Vec<i32> = processes
-            .filter_map(|process| {
-                let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
-                // After the name, which is in parentheses: the state, and the parent.
-                let of = stat.rsplit_once(") ")?.1.split(' ').nth(1)?;
-                (of == parent).then(|| process.file_name().to_str()?.parse().ok()).flatten()
-            })
-            .collect();
+        let children = self.children();
         self.server.kill().unwrap();
-        for child in children.into_iter().filter_map(Pid::from_raw) {
+        for child in children {
             // It may have ended with its parent.
             let _ = kill_process(child, Signal::KILL);
         }
         self.server.wait().unwrap();
+    }
+
+    /// Its processes but for the first, which has started them.
+    pub fn children(&self) -> Vec<Pid> {
+        let parent = self.server.id().to_string();
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let child = |process: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+            // After the name, which is in parentheses: the state, and the parent.
+            let of = stat.rsplit_once(") ")?.1.split(' ').nth(1)?;
+            let is_child = of == parent;
+            is_child.then(|| process.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))?
+        };
+        processes.filter_map(child).collect()
     }
 }
 

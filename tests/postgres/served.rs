@@ -127,7 +127,7 @@ fn a_password_is_taken_from_the_environment_and_never_said() {
 
 #[test]
 fn a_server_elsewhere_has_to_prove_its_name() {
-    let server = Cluster::start_with_tls();
+    let server = Cluster::start_with_tls(&tls::file("leaf.pem"), &tls::file("leaf.key"));
     let name = server.make_database();
     let at = |host: &str, roots: &str| {
         let (port, roots) = (server.port, tls::file(roots).display().to_string());

@@ -2,6 +2,7 @@
 
 mod burst;
 mod chat;
+mod cluster;
 mod cost;
 mod drain;
 pub mod fair;
@@ -22,6 +23,8 @@ mod sessions;
 mod start;
 mod sync;
 mod uneven;
+
+pub use send::PAIRS;
 
 use crate::{Bench, Outcome};
 
@@ -57,6 +60,7 @@ pub const ALL: &[Scenario] = &[
     http::SCENARIO,
     burst::SCENARIO,
     hostile::SCENARIO,
+    cluster::SCENARIO,
     idle::SCENARIO,
     start::SCENARIO,
     scale::SCENARIO,

@@ -18,10 +18,14 @@ pub const SCENARIO: Scenario =
 const WARM_UP: usize = 200;
 
 fn run(bench: &mut Bench) -> Outcome<()> {
-    bench.beside_limits(|bench, subject, server| play(bench, subject, server.address))
+    bench.beside_limits(|bench, subject, server| {
+        play(bench, server.address)?.note(bench, subject);
+        Ok(())
+    })
 }
 
-fn play(bench: &mut Bench, subject: Subject, address: SocketAddr) -> Outcome<()> {
+/// A game of two who are new.
+pub fn play(bench: &Bench, address: SocketAddr) -> Outcome<Game> {
     let count = if bench.quick { 2_000 } else { 5_000 };
     let mut net = Net::new()?;
     let people = bench.handles("player", 2);
@@ -31,8 +35,7 @@ fn play(bench: &mut Bench, subject: Subject, address: SocketAddr) -> Outcome<()>
     net.until(&mut game, |game| game.played == WARM_UP)?;
     game.start_counting();
     net.until(&mut game, |game| game.played == WARM_UP + count)?;
-    game.note(bench, subject);
-    Ok(())
+    Ok(game)
 }
 
 /// One plays with another; their slots are neighbours.

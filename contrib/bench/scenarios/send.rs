@@ -97,7 +97,7 @@ pub struct Pairs {
     pub confirmed: u64,
     acked: u64,
     receipts: u64,
-    to_ok: Latencies,
+    pub to_ok: Latencies,
     to_recipient: Latencies,
 }
 
