@@ -10,7 +10,7 @@ use papo::store::Writer;
 use papo::store::postgres::{PgDatabase, PgUrl, PgWriter};
 use rustix::process::getpid;
 
-use crate::scenarios::PAIRS;
+use crate::scenarios::send::PAIRS;
 use crate::{Outcome, machine};
 
 /// Batches before any is counted.

@@ -18,13 +18,11 @@ mod marks;
 mod ping_pong;
 mod scale;
 mod search;
-mod send;
+pub mod send;
 mod sessions;
 mod start;
 mod sync;
 mod uneven;
-
-pub use send::PAIRS;
 
 use crate::{Bench, Outcome};
 
