@@ -50,6 +50,8 @@ pub struct Transfer {
     total: Cell<Option<u64>>,
     /// When it last went on.
     moved: Cell<Option<Instant>>,
+    /// Whether something of what is sent was read, answered or not.
+    is_begun: Cell<bool>,
 }
 
 impl Transfer {
@@ -199,19 +201,28 @@ pub async fn send_file(
                 Err(Failure::Refused(line)) if lines::code(&line) == "no-file" => {}
                 Err(e) => return Err(e),
             }
-            if let (Some(start), true) = (start, beginnings > 0) {
+            if let (Some(start), true) = (start, transfer.is_begun.get()) {
                 let sought = source.seek(SeekFrom::Start(start)).await;
                 sought.map_err(|e| unread(file, &e))?;
             }
-            put(&mut connection, &mut source, file, transfer).await?;
-            connection.ask(&command, ANSWER).await
+            let put = put(&mut connection, &mut source, file, transfer).await?;
+            let reply = connection.ask(&command, ANSWER).await?;
+            match reply.done()? {
+                Done::FileSent { file: sent, .. } if sent != put => Err(Failure::Unfit(format!(
+                    "{}: it was damaged on its way; delete the message",
+                    file.path.display()
+                ))),
+                _ => Ok(reply),
+            }
         };
         let failure = match sent.await {
             Ok(reply) => return Ok(reply),
             Err(failure) => lines::about_text(failure, &command, file.name.as_str()),
         };
         let has_moved = transfer.moved.get().is_some();
-        if has_moved && (start.is_none() || beginnings == BEGINNINGS) {
+        // What has been read of a pipe cannot be read again.
+        let is_spent = transfer.is_begun.get() && start.is_none();
+        if is_spent || (has_moved && beginnings == BEGINNINGS) {
             return Err(failure);
         }
         beginnings += usize::from(has_moved);
@@ -222,17 +233,18 @@ pub async fn send_file(
     }
 }
 
-/// Puts all bytes of a file.
+/// Puts all bytes of a file. Returns what was put.
 async fn put(
     connection: &mut Connection,
     source: &mut Unblock<File>,
     file: &FileToSend,
     transfer: &Transfer,
-) -> Result<(), Failure> {
-    let (mut bytes, mut line) = (vec![0; PUT], String::new());
+) -> Result<FileRef, Failure> {
+    let (mut bytes, mut line, mut hash) = (vec![0; PUT], String::new(), Sha256::new());
     let (mut unanswered, mut sent) = (0, 0);
     loop {
         let mut length = 0;
+        transfer.is_begun.set(true);
         while length < PUT {
             match source.read(&mut bytes[length..]).await.map_err(|e| unread(file, &e))? {
                 0 => break,
@@ -240,6 +252,7 @@ async fn put(
             }
         }
         if length > 0 {
+            hash.update(&bytes[..length]);
             line.clear();
             line.push_str("PUT ");
             BASE64_STANDARD.encode_string(&bytes[..length], &mut line);
@@ -256,7 +269,7 @@ async fn put(
         if length == 0 {
             return match sent {
                 0 => Err(Failure::Unfit(format!("{}: it is empty", file.path.display()))),
-                _ => Ok(()),
+                _ => Ok(FileRef { hash: ContentHash(hash.finalize().into()), bytes: sent }),
             };
         }
     }

@@ -1,8 +1,12 @@
 //! `papo file` and `papo get`, and what `on` and `hist` make of files.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
 
 use crate::place::{Place, Running, done, fails, input, stderr};
 use crate::process::run;
@@ -225,6 +229,45 @@ fn a_server_that_is_killed_has_each_file_once_and_whole() {
         assert_eq!(bob.names().len(), n);
         assert_eq!(place.bodies("bob", "ana").len(), n);
     }
+}
+
+/// A connection that breaks before any `PUT` was answered has taken some bytes with it.
+#[test]
+fn a_file_begins_anew_in_each_connection() {
+    const PUT: usize = 48_000;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let place = Place::with(&[]);
+    let folder = Folder::of(&place, "a");
+    let all = noise(5 * PUT);
+    folder.write("a.bin", &all);
+    let mut command = folder.papo(&place, "ana", &["file", "bob", "a.bin"]);
+    let running = Running::start(command.env("PAPO_SERVER", address));
+    // Three PUTs, and the first of the next connection is the first again.
+    for taken in [3, 5] {
+        let (socket, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(&socket).lines().map(|line| line.unwrap());
+        let say = |line: &str| writeln!(&socket, "{line}").unwrap();
+        say("HELLO papo/1 fake type HELP");
+        assert!(lines.next().unwrap().starts_with("LOGIN ana "));
+        say("OK LOGIN ana 0");
+        assert!(lines.next().unwrap().starts_with("ONCE "));
+        say("ERR ONCE no-file nothing was put yet");
+        for part in all.chunks(PUT).take(taken) {
+            let put = lines.next().unwrap();
+            assert_eq!(BASE64_STANDARD.decode(&put["PUT ".len()..]).unwrap(), part);
+        }
+        if taken == 5 {
+            (1..=taken).for_each(|n| say(&format!("OK PUT {}", n * PUT)));
+            assert!(lines.next().unwrap().starts_with("ONCE "));
+            // Of another file: this is not passed over either.
+            let hash = "0".repeat(64);
+            say(&format!("OK FILE 1 2026-01-01T00:00:00.000Z {} {hash}", all.len()));
+        }
+    }
+    let (status, out, err) = running.finish();
+    assert_eq!((status, out.len()), (Some(1), 0), "{err:?}");
+    assert!(err[0].contains("it was damaged on its way"), "{err:?}");
 }
 
 #[test]
