@@ -17,14 +17,14 @@ pub async fn read(head: &Head, stream: &mut HttpStream, most: usize) -> Result<V
     let mut source = Body::new(head, stream, most)?;
     let mut body = Vec::new();
     match source.fill(&mut body, most).await? {
-        Filled::End => Ok(body),
-        Filled::Up | Filled::TooLarge => Err(too_large(most).into()),
+        BodyFill::End => Ok(body),
+        BodyFill::Up | BodyFill::TooLarge => Err(too_large(most).into()),
     }
 }
 
 /// What [`Body::fill`] has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filled {
+pub enum BodyFill {
     /// There is as much as was asked for, and there may be more.
     Up,
     /// The body has ended.
@@ -123,31 +123,31 @@ impl Body<'_> {
     ///
     /// # Errors
     /// It is malformed or late, or the connection is lost.
-    pub async fn fill(&mut self, into: &mut Vec<u8>, most: usize) -> Result<Filled, Fault> {
+    pub async fn fill(&mut self, into: &mut Vec<u8>, most: usize) -> Result<BodyFill, Fault> {
         self.go_on().await?;
         let filled = self.advance(into, most).await;
         self.drop_taken();
         filled
     }
 
-    async fn advance(&mut self, into: &mut Vec<u8>, most: usize) -> Result<Filled, Fault> {
+    async fn advance(&mut self, into: &mut Vec<u8>, most: usize) -> Result<BodyFill, Fault> {
         loop {
             if self.left == 0 {
                 if self.rest == Rest::Nothing {
-                    return Ok(Filled::End);
+                    return Ok(BodyFill::End);
                 }
                 match self.next_chunk().await? {
                     Some(0) => {
                         self.rest = Rest::Nothing;
-                        return Ok(Filled::End);
+                        return Ok(BodyFill::End);
                     }
                     Some(size) => (self.left, self.room) = (size, self.room - size),
-                    None => return Ok(Filled::TooLarge),
+                    None => return Ok(BodyFill::TooLarge),
                 }
             }
             let wanted = self.left.min(most.saturating_sub(into.len()));
             if wanted == 0 {
-                return Ok(Filled::Up);
+                return Ok(BodyFill::Up);
             }
             let there = wanted.min(self.stream.input.len() - self.at);
             into.extend_from_slice(&self.stream.input[self.at..self.at + there]);

@@ -39,7 +39,7 @@ pub(super) async fn run(
          Content-Security-Policy: default-src 'none'; sandbox\r\n",
         file.bytes
     );
-    let mut open = Download { account, id, file, at: 0, reader: None };
+    let mut open = StoredFile { account, id, file, at: 0, reader: None };
     let mut part = match head.method.as_str() {
         "HEAD" => Vec::new(),
         _ => open.next(on).await?,
@@ -82,7 +82,7 @@ async fn logged_in(on: &mut HttpConnection, head: &Head) -> Result<AccountId, De
 }
 
 /// A file that is read a part at a time, by the threads for files.
-struct Download {
+struct StoredFile {
     account: AccountId,
     id: EntryId,
     file: FileRef,
@@ -90,7 +90,7 @@ struct Download {
     reader: Option<Box<dyn ContentReader>>,
 }
 
-impl Download {
+impl StoredFile {
     /// The next part; empty at the end.
     async fn next(&mut self, on: &HttpConnection) -> Result<Vec<u8>, Denial> {
         let left = usize::try_from(self.file.bytes - self.at).unwrap_or(usize::MAX);
@@ -129,7 +129,7 @@ impl Download {
 
     /// Whether the message still has it.
     async fn is_kept(&self, on: &HttpConnection) -> Result<bool, Denial> {
-        let Download { account, id, .. } = *self;
+        let StoredFile { account, id, .. } = *self;
         let state = state(on, account, id).await?;
         Ok(matches!(state, Some(FileState::Kept(file)) if file == self.file))
     }

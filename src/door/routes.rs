@@ -9,7 +9,7 @@ use super::publish::{self, Params, PublishOptions};
 use super::request::{Framing, Head};
 use super::sequence::{self, Sequence};
 use super::topics::{self, Scope, Topic};
-use super::upload::{NewFile, Received};
+use super::upload::{FileUpload, Received};
 use super::who::{self, Login};
 use super::{Fault, HttpConnection, Outcome, body, download, json, shapes, subscribe};
 use crate::limits;
@@ -131,7 +131,7 @@ impl HttpConnection {
                 self.say(&mut link, &login.handle, &topic, &notice, &order).await
             }
             Received::File { name } => {
-                let file = NewFile { caption: params.caption(&name)?, name, head };
+                let file = FileUpload { caption: params.caption(&name)?, name, head };
                 self.say_file(&mut link, &login.handle, &topic, &file, &order).await
             }
         }

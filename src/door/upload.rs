@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::attachment::{Attachment, file_name, usual_name};
-use super::body::{Body, Filled};
+use super::body::{Body, BodyFill};
 use super::commands::{self, written_id};
 use super::link::Link;
 use super::notice::Notice;
@@ -24,7 +24,7 @@ pub(super) enum Received {
 }
 
 /// A file to be sent.
-pub(super) struct NewFile<'a> {
+pub(super) struct FileUpload<'a> {
     pub name: String,
     /// What is said about it, in a message before it.
     pub caption: Option<Notice>,
@@ -72,10 +72,10 @@ impl HttpConnection {
             return Ok(Received::File { name });
         }
         let filled = body.fill(&mut first, limits::HTTP_BODY).await?;
-        if filled == Filled::End && (str::from_utf8(&first).is_ok() || !may_be_file) {
+        if filled == BodyFill::End && (str::from_utf8(&first).is_ok() || !may_be_file) {
             return Ok(Received::Text(first));
         }
-        if filled == Filled::TooLarge {
+        if filled == BodyFill::TooLarge {
             if !may_be_file || is_text(&first) {
                 return Err(too_large(limits::HTTP_BODY).into());
             }
@@ -92,10 +92,10 @@ impl HttpConnection {
         link: &mut Link,
         me: &Handle,
         topic: &Topic,
-        file: &NewFile<'_>,
+        file: &FileUpload<'_>,
         order: &PublishOptions<'_>,
     ) -> Result<Outcome, Fault> {
-        let (target, NewFile { name, caption, head }) = (topic.target()?, file);
+        let (target, FileUpload { name, caption, head }) = (topic.target()?, file);
         if let Some(caption) = caption {
             let key = order.key.map(caption_key);
             commands::say(link, target, &caption.text(), key.as_deref()).await?;
@@ -121,7 +121,7 @@ async fn put(
     link: &mut Link,
     body: &mut Body<'_>,
     mut bytes: Vec<u8>,
-    mut filled: Filled,
+    mut filled: BodyFill,
     most: usize,
 ) -> Result<(), Fault> {
     loop {
@@ -129,11 +129,11 @@ async fn put(
             commands::put(link, part).await?;
         }
         bytes.clear();
-        if filled == Filled::End {
+        if filled == BodyFill::End {
             return Ok(());
         }
         filled = body.fill(&mut bytes, limits::FILE_ROW).await?;
-        if filled == Filled::TooLarge {
+        if filled == BodyFill::TooLarge {
             return Err(too_large(most).into());
         }
     }

@@ -52,11 +52,11 @@ const OFTEN_EDITED: &str = "SELECT id, after, upto, size FROM search_segment s
 pub struct PgIndexer {
     filler: Filler,
     source: Arc<Source>,
-    index: Option<IndexWriter>,
+    index: Option<PgIndexWriter>,
 }
 
 /// The index, with the log.
-struct IndexWriter {
+struct PgIndexWriter {
     on: PgConnection,
     /// Up to where changes are known, in memory: what is in the table may be older.
     seen: EntryId,
@@ -91,7 +91,7 @@ impl PgIndexer {
             let seen = on.query("SELECT seen FROM search_progress", &[])?;
             let seen = EntryId(one(&seen)?.get(0)?);
             self.filler.opened();
-            self.index = Some(IndexWriter { on, seen, is_swept: false });
+            self.index = Some(PgIndexWriter { on, seen, is_swept: false });
         }
         if let Some(index) = &mut self.index {
             let rows = index.on.query(NEWEST, &[])?;
@@ -148,7 +148,7 @@ pub(super) fn segment(row: &PgRow) -> Result<Segment, PgError> {
     })
 }
 
-impl IndexWriter {
+impl PgIndexWriter {
     /// The words of the entries above one and up to another, the size of these, and when the first of
     /// them expires.
     fn draft(
@@ -228,7 +228,7 @@ impl IndexWriter {
     }
 }
 
-impl Filled for IndexWriter {
+impl Filled for PgIndexWriter {
     fn forget(&mut self, floor: EntryId) -> Result<bool, Error> {
         let rows = self.on.query("SELECT papo_search_forget($1)", &[Param::Int(floor.0)])?;
         let has_some: bool = one(&rows)?.get(0)?;

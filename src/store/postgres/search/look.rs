@@ -72,7 +72,7 @@ struct Searched {
 }
 
 /// The index, for one look.
-struct Index {
+struct PgIndex {
     segments: Vec<Segment>,
     /// Messages whose texts have changed and the index does not know it, by their ids.
     fresh: Vec<SearchCandidate>,
@@ -93,7 +93,7 @@ struct PgSource<'a> {
     re: Option<EntryId>,
     floor: EntryId,
     known: FxHashMap<ConversationId, Searched>,
-    index: Option<Index>,
+    index: Option<PgIndex>,
 }
 
 /// See [`Reader::search`].
@@ -127,7 +127,7 @@ pub(in super::super) fn search(
 
 impl PgSource<'_> {
     /// The index, if there is one that is of use.
-    fn begin(&mut self) -> Result<Option<Index>, Error> {
+    fn begin(&mut self) -> Result<Option<PgIndex>, Error> {
         let sql = "SELECT id, after, upto, size, seen FROM papo_search_segments()";
         let rows = self.reader.rows(sql, &[])?;
         let Some(first) = rows.first() else { return Ok(None) };
@@ -157,7 +157,7 @@ impl PgSource<'_> {
         }
         fresh.sort_unstable();
         fresh.dedup();
-        Ok(Some(Index { segments, fresh, scope, unused: None }))
+        Ok(Some(PgIndex { segments, fresh, scope, unused: None }))
     }
 
     /// Candidates from rows that name them.
@@ -182,7 +182,7 @@ impl PgSource<'_> {
         within: Window,
     ) -> Result<Result<(Vec<SearchCandidate>, usize), usize>, Error> {
         const TOO_MUCH: usize = limits::SEARCH_SEGMENT_STEPS;
-        let Some(Index { scope, .. }) = &self.index else { return Ok(Err(LOOKUP)) };
+        let Some(PgIndex { scope, .. }) = &self.index else { return Ok(Err(LOOKUP)) };
         let mut steps = 0;
         let conversations = match self.one {
             Some(one) => vec![one],
