@@ -14,10 +14,13 @@ mod trace;
 
 use std::collections::BTreeMap;
 use std::env;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
-use crate::process::{self, Dice, Home, Papod, USUAL, with_clean_environment};
+use crate::process::{self, Dice, Home, PATIENCE, Papod, USUAL, with_clean_environment};
 use disk::Disk;
 use load::{PEOPLE, Talk, Typed};
 use papo::entry::{EntryId, EntryKind};
@@ -280,8 +283,24 @@ fn what_is_confirmed_survives_a_power_cut_while_the_log_is_written_back() {
         let body = format!("{n} {}", "x".repeat(length));
         talks[0].say(vec![Typed::Message { to: PEOPLE[0].into(), body, key: None }]);
     };
-    (0..LARGE.0).for_each(|n| note(n, LARGE.1));
-    (0..40).for_each(|n| note(n, 1));
+    // Its header has other numbers then.
+    let header = || {
+        let mut header = [0; 32];
+        let mut log = File::open(home.path().join("papo.db-wal")).expect("there is one");
+        log.read_exact(&mut header).map(|()| header).expect("it has a header")
+    };
+    note(0, 1);
+    let before = header();
+    (1..LARGE.0).for_each(|n| note(n, LARGE.1));
+    // Writing back takes as long as it takes.
+    let began = Instant::now();
+    let mut n = LARGE.0;
+    while header() == before {
+        assert!(began.elapsed() < PATIENCE, "the log begins anew");
+        note(n, 1);
+        n += 1;
+    }
+    (n..n + 40).for_each(|n| note(n, 1));
     papod.kill();
     papod.wait();
 
