@@ -97,7 +97,11 @@ impl Subscription<'_> {
             return;
         }
         let keep = i64::try_from(self.on.shared.keep).unwrap_or_default();
-        let expires = (keep > 0).then(|| Millis(entry.time.0 + keep * 86_400_000));
+        let forgotten = (keep > 0).then(|| entry.time.0 + keep * 86_400_000);
+        let tags = entry.tags.as_ref();
+        let deleted =
+            tags.and_then(|tags| tags.exp).map(|exp| entry.time.0 + i64::from(exp) * 1_000);
+        let expires = forgotten.into_iter().chain(deleted).min().map(Millis);
         let (id, time) = (entry.id, entry.time);
         let topic = &*topic.spelled;
         let shown = ShownMessage {

@@ -126,6 +126,13 @@ fn each_form_is_its_own() {
     assert!(message.contains("\"expires\":"), "{message}");
     assert_eq!(raw.chunk(), "one two\n");
     assert!(old.line().contains("\"message\":\"one\\ntwo\""));
+    // What the conversation deletes earlier expires earlier.
+    bob.say("EXPIRE ana 3600");
+    bob.until("OK EXPIRE");
+    bob.send("ana", "three");
+    let message: serde_json::Value = serde_json::from_str(&old.line()).unwrap();
+    let [time, expires] = ["time", "expires"].map(|key| message[key].as_i64().unwrap());
+    assert_eq!(expires - time, 3_600, "{message}");
 }
 
 #[test]
