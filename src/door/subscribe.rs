@@ -129,7 +129,7 @@ pub(super) enum Floors {
 }
 
 /// Why a stream ends.
-enum Ended {
+enum StreamEnd {
     /// The peer is gone.
     Gone,
     /// The peer broke the rules.
@@ -142,15 +142,15 @@ enum Ended {
     Finished,
 }
 
-impl From<Option<Bye>> for Ended {
-    fn from(_: Option<Bye>) -> Ended {
-        Ended::Bye
+impl From<Option<Bye>> for StreamEnd {
+    fn from(_: Option<Bye>) -> StreamEnd {
+        StreamEnd::Bye
     }
 }
 
-impl From<Denial> for Ended {
-    fn from(_: Denial) -> Ended {
-        Ended::Bye
+impl From<Denial> for StreamEnd {
+    fn from(_: Denial) -> StreamEnd {
+        StreamEnd::Bye
     }
 }
 
@@ -237,7 +237,7 @@ impl Subscription<'_> {
     }
 
     /// Sends what there is, then what happens.
-    async fn serve(&mut self, floor: Option<EntryId>) -> Result<(), Ended> {
+    async fn serve(&mut self, floor: Option<EntryId>) -> Result<(), StreamEnd> {
         if !self.is_poll {
             self.sign("open");
         }
@@ -246,7 +246,7 @@ impl Subscription<'_> {
             reads = self.read_log().await?;
         }
         if self.is_poll {
-            return Err(Ended::Finished);
+            return Err(StreamEnd::Finished);
         }
         self.is_live = true;
         loop {
@@ -256,7 +256,7 @@ impl Subscription<'_> {
     }
 
     /// Sends a page of the log. Returns whether there is more.
-    async fn read_log(&mut self) -> Result<bool, Ended> {
+    async fn read_log(&mut self) -> Result<bool, StreamEnd> {
         let command = format!("SYNC {}\n", self.upto.0);
         self.link.send(command.as_bytes()).await?;
         loop {
@@ -266,7 +266,7 @@ impl Subscription<'_> {
                         self.upto = self.upto.max(last);
                         return Ok(more);
                     }
-                    Some(_) => return Err(Ended::Bye),
+                    Some(_) => return Err(StreamEnd::Bye),
                     None if line.starts_with("HIST ") || line.starts_with("MARK ") => {
                         if let Some(line) = EntryLine::parse(&line) {
                             self.entry(&line.entry).await;
@@ -281,14 +281,14 @@ impl Subscription<'_> {
 
     /// Waits for the session, the peer or a timer. While much waits to be sent, no more lines are
     /// taken.
-    async fn wait(&mut self) -> Result<Occasion, Ended> {
+    async fn wait(&mut self) -> Result<Occasion, StreamEnd> {
         self.on.give_way().await;
         poll_fn(|cx| {
             let stream = &mut self.on.stream;
             while stream.pending() > 0 {
                 match stream.poll_send(cx) {
                     Poll::Ready(Ok(())) => self.stalled = None,
-                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Ended::Gone)),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(StreamEnd::Gone)),
                     Poll::Pending => break,
                 }
             }
@@ -296,7 +296,7 @@ impl Subscription<'_> {
                 let stalled =
                     self.stalled.get_or_insert_with(|| Timer::after(limits::STALLED_TIME));
                 if Pin::new(stalled).poll(cx).is_ready() {
-                    return Poll::Ready(Err(Ended::Gone));
+                    return Poll::Ready(Err(StreamEnd::Gone));
                 }
             }
             let has_room = stream.pending() < limits::HTTP_PENDING;
@@ -311,7 +311,7 @@ impl Subscription<'_> {
             // Of a poll the end is known, so the peer may have ended its side.
             if !self.is_poll {
                 match stream.poll_fill(cx) {
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Ended::Gone)),
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(StreamEnd::Gone)),
                     Poll::Ready(Ok(_)) => return Poll::Ready(Ok(Occasion::Input)),
                     Poll::Pending => {}
                 }
@@ -328,14 +328,14 @@ impl Subscription<'_> {
             self.link.run(cx);
             // Its last words are not waited for.
             match self.on.admission.bye() {
-                Some(_) => Poll::Ready(Err(Ended::Bye)),
+                Some(_) => Poll::Ready(Err(StreamEnd::Bye)),
                 None => Poll::Pending,
             }
         })
         .await
     }
 
-    async fn handle(&mut self, woken: Occasion) -> Result<(), Ended> {
+    async fn handle(&mut self, woken: Occasion) -> Result<(), StreamEnd> {
         match woken {
             Occasion::Line(line) => self.line(&line).await,
             Occasion::Input => self.input()?,
@@ -350,7 +350,7 @@ impl Subscription<'_> {
             }
             Occasion::Ping => {
                 if !std::mem::take(&mut self.is_heard) {
-                    return Err(Ended::Gone);
+                    return Err(StreamEnd::Gone);
                 }
                 self.on.stream.push(&websocket::frame(Opcode::Ping, b""));
             }
@@ -383,7 +383,7 @@ impl Subscription<'_> {
     }
 
     /// What the peer has sent.
-    fn input(&mut self) -> Result<(), Ended> {
+    fn input(&mut self) -> Result<(), StreamEnd> {
         self.is_heard = true;
         if self.format != Format::WebSocket {
             // Nothing more can be asked on this connection.
@@ -392,11 +392,11 @@ impl Subscription<'_> {
         }
         let mut at = 0;
         while let Some((frame, length)) =
-            websocket::parse(&self.on.stream.input[at..]).map_err(|()| Ended::Broken)?
+            websocket::parse(&self.on.stream.input[at..]).map_err(|()| StreamEnd::Broken)?
         {
             at += length;
             match frame {
-                Frame::Close => return Err(Ended::Closed),
+                Frame::Close => return Err(StreamEnd::Closed),
                 Frame::Data => {}
                 // Whoever takes no answers gets none.
                 Frame::Ping(_) if self.on.stream.pending() >= limits::HTTP_PENDING => {}
@@ -419,16 +419,16 @@ impl Subscription<'_> {
     }
 
     /// Puts the end of the stream behind what waits to be sent.
-    async fn end(&mut self, ended: Result<(), Ended>) {
-        let ended = ended.err().unwrap_or(Ended::Finished);
+    async fn end(&mut self, ended: Result<(), StreamEnd>) {
+        let ended = ended.err().unwrap_or(StreamEnd::Finished);
         // What was asked for is sent to the end, however long the peer takes for it.
-        if matches!(ended, Ended::Finished) && self.on.stream.flush().await.is_err() {
+        if matches!(ended, StreamEnd::Finished) && self.on.stream.flush().await.is_err() {
             return;
         }
         let last = match (self.format, ended) {
-            (_, Ended::Gone) => return,
-            (Format::WebSocket, Ended::Broken) => websocket::close(websocket::BROKEN),
-            (Format::WebSocket, Ended::Bye) => websocket::close(websocket::AWAY),
+            (_, StreamEnd::Gone) => return,
+            (Format::WebSocket, StreamEnd::Broken) => websocket::close(websocket::BROKEN),
+            (Format::WebSocket, StreamEnd::Bye) => websocket::close(websocket::AWAY),
             (Format::WebSocket, _) => websocket::close(1000),
             (_, _) if self.is_chunked => b"0\r\n\r\n".to_vec(),
             (_, _) => return,

@@ -28,23 +28,23 @@ use super::sequences::Sequences;
 const KEY_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// A terminal, with the settings it had before.
-pub struct Device {
+pub struct TerminalDevice {
     terminal: Arc<OwnedFd>,
     found: Termios,
     /// Nobody can type on it any more.
     has_hung_up: Arc<AtomicBool>,
 }
 
-impl Device {
+impl TerminalDevice {
     /// The terminal on standard input, from which the editor reads only text from now on. `foreign`
     /// is called once, when something else is typed.
     ///
     /// # Errors
     /// It is no terminal.
-    pub fn open(foreign: impl FnOnce() + Send + 'static) -> io::Result<Device> {
+    pub fn open(foreign: impl FnOnce() + Send + 'static) -> io::Result<TerminalDevice> {
         let terminal = Arc::new(dup(io::stdin())?);
         let found = tcgetattr(&terminal)?;
-        let device = Device { terminal, found, has_hung_up: Arc::default() };
+        let device = TerminalDevice { terminal, found, has_hung_up: Arc::default() };
         if let Ok((master, slave)) = device.pseudo() {
             device.be_raw()?;
             dup2_stdin(&slave)?;

@@ -15,7 +15,7 @@ use rustyline::error::ReadlineError;
 use rustyline::{ColorMode, Config, Editor, ExternalPrinter, GraphemeClusterMode};
 
 use super::activity::Activity;
-use super::device::Device;
+use super::device::TerminalDevice;
 use super::keys;
 use super::known::{Known, Out, Typed, lock, size};
 use super::prompt::{PROMPT, TAB, Typing};
@@ -29,7 +29,7 @@ pub struct Keyboard {
     known: Arc<Mutex<Known>>,
     printer: mpsc::Sender<String>,
     go_on: mpsc::Sender<()>,
-    device: Arc<Device>,
+    device: Arc<TerminalDevice>,
     /// The prompt or the line below has changed and is not redrawn yet.
     is_stale: Cell<bool>,
 }
@@ -51,7 +51,7 @@ impl Keyboard {
         };
         let typed: Out = Arc::new(typed);
         let foreign = typed.clone();
-        let device = Device::open(move || foreign(Typed::Bytes)).map_err(|e| unfit(&e))?;
+        let device = TerminalDevice::open(move || foreign(Typed::Bytes)).map_err(|e| unfit(&e))?;
         let device = Arc::new(device);
         let known = Known { rows: 2, most: 2, has_room: true, may_leave: true, ..Known::default() };
         let known = Arc::new(Mutex::new(known));

@@ -10,7 +10,7 @@ use rustyline::{
     Modifiers, Movement, RepeatCount,
 };
 
-use super::device::Device;
+use super::device::TerminalDevice;
 use super::known::{Known, Out, Typed, lock};
 use super::message_command;
 use super::prompt::Typing;
@@ -33,7 +33,7 @@ const OFFERED: Duration = Duration::from_secs(1);
 /// A key and what it does here.
 struct KeyBinding {
     known: Arc<Mutex<Known>>,
-    device: Arc<Device>,
+    device: Arc<TerminalDevice>,
     typed: Out,
     /// Notified when the process continues after it was stopped.
     goes_on: Arc<Mutex<mpsc::Receiver<()>>>,
@@ -276,7 +276,7 @@ fn replace(text: String) -> Cmd {
 pub fn bind(
     editor: &mut Editor<Typing, Recalled>,
     known: &Arc<Mutex<Known>>,
-    device: &Arc<Device>,
+    device: &Arc<TerminalDevice>,
     typed: &Out,
     goes_on: mpsc::Receiver<()>,
 ) {

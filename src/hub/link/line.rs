@@ -21,13 +21,13 @@ const READ: usize = 64 * 1024;
 /// This end of a line, for those who give packets.
 #[derive(Clone)]
 pub(super) struct Line {
-    shared: Arc<Mutex<Unsent>>,
+    shared: Arc<Mutex<UnsentFrames>>,
     /// A byte here has the thread look.
     bell: Arc<UnixStream>,
 }
 
 #[derive(Default)]
-struct Unsent {
+struct UnsentFrames {
     bytes: Vec<u8>,
     /// No more is taken; what waits is still sent.
     closed: bool,
@@ -37,7 +37,7 @@ struct Unsent {
 
 /// What the thread of a line needs.
 pub(super) struct LineEnd {
-    shared: Arc<Mutex<Unsent>>,
+    shared: Arc<Mutex<UnsentFrames>>,
     bell: UnixStream,
 }
 
@@ -49,12 +49,12 @@ pub(super) fn line() -> io::Result<(Line, LineEnd)> {
     let (bell, hears) = UnixStream::pair()?;
     bell.set_nonblocking(true)?;
     hears.set_nonblocking(true)?;
-    let shared = Arc::<Mutex<Unsent>>::default();
+    let shared = Arc::<Mutex<UnsentFrames>>::default();
     let line = Line { shared: shared.clone(), bell: Arc::new(bell) };
     Ok((line, LineEnd { shared, bell: hears }))
 }
 
-fn lock(shared: &Mutex<Unsent>) -> MutexGuard<'_, Unsent> {
+fn lock(shared: &Mutex<UnsentFrames>) -> MutexGuard<'_, UnsentFrames> {
     // No code that holds the lock can panic halfway through a change.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -84,7 +84,7 @@ impl Line {
         self.ring(out);
     }
 
-    fn ring(&self, mut out: MutexGuard<'_, Unsent>) {
+    fn ring(&self, mut out: MutexGuard<'_, UnsentFrames>) {
         if !std::mem::replace(&mut out.rung, true) {
             drop(out);
             // Full means that it was rung; gone, that the thread has ended.
@@ -103,7 +103,7 @@ impl LineEnd {
         got: impl FnMut(&[u8]) -> bool,
     ) -> io::Error {
         let ended = self.serve(&mut socket, &mut tls, got);
-        *lock(&self.shared) = Unsent { closed: true, rung: true, ..Unsent::default() };
+        *lock(&self.shared) = UnsentFrames { closed: true, rung: true, ..UnsentFrames::default() };
         match ended {
             Ok(()) => ErrorKind::UnexpectedEof.into(),
             Err(e) => e,
