@@ -375,10 +375,11 @@ class Bot:
     async def _unread(self):
         chats, _ = await self.command("CHATS")
         found = []
-        for _, to, unread, _, _ in (row.split(" ", 4) for row in chats if row.startswith("CHAT ")):
-            wanted, before = int(unread), ""
+        for _, to, unread, last, _ in (row.split(" ", 4) for row in chats if row.startswith("CHAT ")):
+            # What has come since then is not counted, and the feed brings it.
+            wanted, before = int(unread), int(last) + 1
             while wanted > 0:
-                rows, ok = await self.command("HIST %s %d%s" % (to, PAGE, before))
+                rows, ok = await self.command("HIST %s %d before %d" % (to, PAGE, before))
                 entries = [self._parse(row) for row in rows if row.startswith("HIST ")]
                 # The newest from others are the unread ones.
                 others = [m for m in entries if not self._is_own(m)]
@@ -386,7 +387,7 @@ class Bot:
                 wanted -= len(others)
                 if ok.endswith(" end") or not entries:
                     break
-                before = " before %d" % entries[0].id
+                before = entries[0].id
         return found
 
     def _parse(self, line):

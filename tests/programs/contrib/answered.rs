@@ -6,13 +6,13 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Place, Running, contrib, ended, until};
-use crate::process::{Client, Papod};
+use super::{Place, Running, contrib, ended, hears, until};
+use crate::process::{Client, PATIENCE, Papod};
 
 /// A sequence that looks random and is the same in each run (Knuth's MMIX constants).
 struct Chance(u64);
@@ -173,6 +173,47 @@ fn papo_py_answers_each_message_once() {
         Running::start(&mut command)
     };
     is_right(start, |n| format!("n{n}"));
+}
+
+/// What comes while a bot reads what waits for it is no less answered than what came before.
+#[test]
+#[ignore = "needs python3"]
+fn papo_py_reads_what_waits_while_more_comes() {
+    let place = Place::new();
+    drop(place.papod.register("echo"));
+    let mut alice = place.papod.login("alice").0;
+    alice.send("echo", "waits");
+    let (mut late, server) = (place.papod.login_quietly("alice"), place.papod.address);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (asked, asks) = mpsc::channel();
+    let (said, sent) = mpsc::channel();
+    let sent = Arc::new(Mutex::new(sent));
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let mut server = TcpStream::connect(server).unwrap();
+            let (mut from, mut back) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            thread::spawn(move || io::copy(&mut from, &mut back));
+            let (asked, sent) = (asked.clone(), sent.clone());
+            thread::spawn(move || {
+                for line in BufReader::new(client).lines().map_while(Result::ok) {
+                    if line.starts_with("HIST ") && asked.send(()).is_ok() {
+                        sent.lock().unwrap().recv().unwrap();
+                    }
+                    server.write_all(format!("{line}\n").as_bytes()).unwrap();
+                }
+            });
+        }
+    });
+    let mut command = place.command("python3", "echo");
+    command.env("PAPO_SERVER", address.to_string()).arg("-B").arg(contrib("papo.py"));
+    let _bot = Running::start(&mut command);
+    asks.recv_timeout(PATIENCE).expect("it reads what waits");
+    late.send("echo", "comes");
+    drop(asks);
+    said.send(()).unwrap();
+    hears(&mut alice, "waits");
+    hears(&mut alice, "comes");
 }
 
 #[test]
