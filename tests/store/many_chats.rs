@@ -137,7 +137,7 @@ impl Model {
 
     /// The receipts that someone is due since these moves, and after each whether it has to come. If
     /// an earlier move of the same second reached their last message, it is not kept, so the receipt
-    /// may come again.
+    /// may come again. It also may if all that it is about has been forgotten.
     fn receipts(&self, me: Who, after: i64, own: i64) -> Vec<((i64, Cursor, i64), bool)> {
         let mut due = Vec::new();
         for ((talk, who), [delivered, read]) in &self.lines {
@@ -148,13 +148,14 @@ impl Model {
                 continue;
             }
             let mine = self.counted(me).filter(|(_, t, by)| t == talk && *by == me);
-            let Some(last) = mine.map(|(id, ..)| id).last() else { continue };
+            let mine: Vec<i64> = mine.map(|(id, ..)| id).collect();
+            let (Some(first), Some(last)) = (mine.first(), mine.last()) else { continue };
             let (d, r) = (newest(delivered), newest(read));
             let mut add = |line: &Line, cursor, (number, told): (i64, i64)| {
                 let is_new = |crossed: Option<&Move>| crossed.map_or(number, |m| m.number) > after;
-                if number > after && is_new(line.kept().find(|m| m.told >= last)) {
-                    let must_come = is_new(line.moves.iter().find(|m| m.told >= last));
-                    due.push(((number, cursor, told), must_come));
+                if number > after && is_new(line.kept().find(|m| m.told >= *last)) {
+                    let is_first = is_new(line.moves.iter().find(|m| m.told >= *last));
+                    due.push(((number, cursor, told), is_first && told >= *first));
                 }
             };
             add(read, Cursor::Read, r);
