@@ -218,14 +218,14 @@ impl Outbox {
         Pushed::In { wake: state.mark_changed() }
     }
 
-    /// Puts in a line from the operator if it fits; otherwise the session falls behind at `at`.
-    pub fn push_notice(&self, line: &[u8], at: Watermark) -> Pushed {
+    /// Puts in lines from operators if they fit; otherwise the session falls behind at `at`.
+    pub fn push_notices(&self, lines: &[u8], at: Watermark) -> Pushed {
         let mut state = self.state();
         if !state.has_room(self.room, at) {
             return Pushed::Behind;
         }
-        state.bytes += line.len();
-        state.items.push(Outgoing::Notices(line.to_vec()));
+        state.bytes += lines.len();
+        state.items.push(Outgoing::Notices(lines.to_vec()));
         Pushed::In { wake: state.mark_changed() }
     }
 

@@ -172,8 +172,8 @@ struct Seat {
     awaits: Option<Awaits>,
     /// Its key was revoked: it is about to be disconnected, and its acts are refused.
     revoked: bool,
-    /// What an operator said last while it was not pushed to.
-    notice: Option<Arc<[u8]>>,
+    /// What operators said while it was not pushed to, up to two lines of the greatest length.
+    notices: Vec<u8>,
 }
 
 /// An account with sessions.

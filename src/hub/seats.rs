@@ -119,7 +119,7 @@ impl HubState {
             online: false,
             awaits: None,
             revoked: false,
-            notice: None,
+            notices: Vec::new(),
         };
         self.tally.behind += u64::from(seat.is_behind());
         self.seats.insert(session, seat);
@@ -142,8 +142,8 @@ impl HubState {
             // are dropped here and not by the session, which may fall behind again before it looks.
             seat.outbox.take_authored();
             seat.outbox.take_moved();
-            if let Some(notice) = seat.notice.take() {
-                seat.outbox.push_notice(&notice, upto);
+            if !seat.notices.is_empty() {
+                seat.outbox.push_notices(&std::mem::take(&mut seat.notices), upto);
                 self.to_wake.push(seat.outbox.clone());
             }
             return None;

@@ -280,17 +280,17 @@ impl HubState {
     pub(super) fn announce(&mut self, text: &str) -> usize {
         let mut line = Vec::new();
         NoticeLine { time: self.now, text: text.into() }.write(&mut line);
-        let line: Arc<[u8]> = line.into();
         let with_events = self.seats.iter().filter(|(_, seat)| seat.events != Events::Quiet);
         let sessions: Vec<SessionId> = with_events.map(|(session, _)| *session).collect();
         let at = self.told;
         for session in &sessions {
             let (seats, to_wake) = (&mut self.seats, &mut self.to_wake);
-            let push_line = |outbox: &Outbox| outbox.push_notice(&line, at);
+            let push_line = |outbox: &Outbox| outbox.push_notices(&line, at);
             if !push(seats, *session, to_wake, &mut self.tally, push_line)
                 && let Some(seat) = self.seats.get_mut(session)
+                && seat.notices.len() < limits::LINE
             {
-                seat.notice = Some(line.clone());
+                seat.notices.extend_from_slice(&line);
             }
         }
         sessions.len()

@@ -3,48 +3,23 @@
 
 use std::sync::Arc;
 
-use papo::chat::{Act, Newcomer};
+use crate::person::{Person, register};
+use papo::chat::Act;
 use papo::counters::Counters;
 use papo::entry::{AccountId, Clock, EntryId, Key, Millis, SessionId};
 use papo::hub::{Hub, Work};
 use papo::limits;
-use papo::name::{DisplayName, Handle, Target};
-use papo::outbox::{Outbox, Watermark};
+use papo::name::{Handle, Target};
+use papo::outbox::Watermark;
 use papo::store::sqlite::Database;
 use papo::wire::request::Events;
 use smol::channel;
 
 const ANA: AccountId = AccountId(1);
 
-/// A new account, and the session that belongs to it.
-fn register(hub: &Hub, number: u64, name: &str) -> Arc<Outbox> {
-    let (answer, answered) = channel::bounded(1);
-    let (session, outbox) = (SessionId(number), Arc::new(Outbox::default()));
-    let handle = Handle::new(name).unwrap();
-    let (name, secret) = (DisplayName::from(&handle), "hash".into());
-    let kept = outbox.clone();
-    let newcomer = Newcomer { handle, name, secret, invitation: None };
-    hub.ask(Work::Register { session, newcomer, outbox: kept, answer: answer.into() });
-    answered.recv_blocking().unwrap().unwrap();
-    outbox
-}
-
 /// One more session of ana's. All that was asked before has been counted when this returns.
 fn enter(hub: &Hub, number: u64, events: Events) -> Watermark {
-    let (answer, answered) = channel::bounded(1);
-    let (session, outbox) = (SessionId(number), Arc::default());
-    hub.ask(Work::Enter {
-        session,
-        account: ANA,
-        device: None,
-        key: Key::Password,
-        events,
-        most: 0,
-        secret: 0,
-        outbox,
-        answer: answer.into(),
-    });
-    answered.recv_blocking().unwrap().unwrap().upto
+    Person::enter_for(hub, number, ANA, Key::Password, events).1
 }
 
 fn leave(hub: &Hub, number: u64) {
@@ -59,8 +34,8 @@ fn the_hub_counts_what_it_does() {
     let (writer, clock) = (Box::new(database.writer().unwrap()), Clock::Still(Millis(0)));
     let (hub, thread) = Hub::start(writer, clock, counters.clone()).unwrap();
     let here = || (counters.logged_in.get(), counters.behind.get());
-    let _ana = register(&hub, 1, "ana");
-    let bia = register(&hub, 2, "bia");
+    let _ana = register(&hub, 1, "ana").unwrap();
+    let bia = register(&hub, 2, "bia").unwrap().outbox;
     assert_eq!(here(), (2, 0));
     // Who comes in is served from the log first, unless it wants nothing.
     enter(&hub, 3, Events::All);

@@ -11,6 +11,7 @@ mod expire;
 mod house;
 mod later;
 mod narrow;
+mod notices;
 mod person;
 mod readers;
 mod revoked;

@@ -6,7 +6,7 @@ use papo::chat::{Act, Newcomer};
 use papo::entry::{AccountId, Key, SessionId};
 use papo::hub::{Entered, Hub, Work};
 use papo::name::{DisplayName, Handle};
-use papo::outbox::{Outbox, Outgoing};
+use papo::outbox::{Outbox, Outgoing, Watermark};
 use papo::wire::refusal::Refusal;
 use papo::wire::request::Events;
 use smol::channel;
@@ -60,9 +60,20 @@ impl Person {
 
     /// A further session of somebody's account, opened with this key.
     pub fn enter(hub: &Hub, number: u64, account: AccountId, key: Key) -> Person {
+        Person::enter_for(hub, number, account, key, Events::Quiet).0
+    }
+
+    /// One that gets these events, and up to where it is to read the log first.
+    pub fn enter_for(
+        hub: &Hub,
+        number: u64,
+        account: AccountId,
+        key: Key,
+        events: Events,
+    ) -> (Person, Watermark) {
         let (answer, answered) = channel::bounded(1);
         let (session, outbox) = (SessionId(number), Arc::new(Outbox::default()));
-        let (events, most, secret, kept) = (Events::Quiet, 0, 0, outbox.clone());
+        let (most, secret, kept) = (0, 0, outbox.clone());
         hub.ask(Work::Enter {
             session,
             account,
@@ -74,7 +85,7 @@ impl Person {
             outbox: kept,
             answer: answer.into(),
         });
-        answered.recv_blocking().unwrap().unwrap();
-        Person { session, outbox }
+        let entered = answered.recv_blocking().unwrap().unwrap();
+        (Person { session, outbox }, entered.upto)
     }
 }
