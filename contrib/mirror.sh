@@ -26,10 +26,13 @@ shift
 mkdir -p "$root"
 me=$(printf '%s\n' "$PAPO_AS" | tr '[:upper:]' '[:lower:]')
 
-# The processes started here; each is ended by its number, and waited for.
-children=''
-trap 'kill $children 2>/dev/null || :; wait' EXIT
-trap 'exit 143' HUP INT TERM
+# The processes started by this one or by the loop below; each is ended by its number, and waited
+# for. One that has only just begun may lose a SIGTERM.
+children='' signal=TERM
+end_children() {
+    trap 'kill -"$signal" $children 2>/dev/null || :; wait' EXIT
+    trap 'exit 143' HUP INT TERM
+}
 
 # open NAME: creates the conversation's files, and sends what is written to its FIFO.
 open() {
@@ -49,30 +52,40 @@ send_lines() {
     done
 }
 
+# mirror [NAME...]: files what comes in as lines on descriptor 3, beginning with these conversations.
+mirror() {
+    opened=' ' children='' signal=KILL
+    end_children
+    for name; do open "$(papo_name "$name")"; done
+    while IFS=' ' read -r _ id time from to tags body <&3; do
+        case $to in
+        '#'*) name=$to ;;
+        "$me") name=$from ;;
+        *) name=$to ;;
+        esac
+        open "$name"
+        printf '%s <%s> %s\n' "$time" "$from" "$body" >>"$root/$name/out"
+        case ,$tags in
+        *,file=*)
+            file=$id-$(papo_unescape "$body")
+            # The server sends no others; it may be anyone's.
+            case $file in */*) continue ;; esac
+            mkdir -p "$root/$name/files"
+            papo_get "$id" "$root/$name/files/$file" </dev/null || :
+            ;;
+        esac
+    done
+}
+
+end_children
 pipe=$(mktemp -d "${TMPDIR:-/tmp}/papo.XXXXXX")
 mkfifo "$pipe/lines"
 papo_receiving own >"$pipe/lines" &
-children="$children $!"
+children=$!
 exec 3<"$pipe/lines"
 rm -r "$pipe"
-
-opened=' '
-for name; do open "$(papo_name "$name")"; done
-while IFS=' ' read -r _ id time from to tags body <&3; do
-    case $to in
-    '#'*) name=$to ;;
-    "$me") name=$from ;;
-    *) name=$to ;;
-    esac
-    open "$name"
-    printf '%s <%s> %s\n' "$time" "$from" "$body" >>"$root/$name/out"
-    case ,$tags in
-    *,file=*)
-        file=$id-$(papo_unescape "$body")
-        # The server sends no others; it may be anyone's.
-        case $file in */*) continue ;; esac
-        mkdir -p "$root/$name/files"
-        papo_get "$id" "$root/$name/files/$file" </dev/null || :
-        ;;
-    esac
-done
+# A shell that waits takes a signal at once. One that is about to read takes it with the next line.
+mirror "$@" &
+children="$children $!"
+exec 3<&-
+wait "$!"

@@ -16,6 +16,9 @@ to=${1:?to whom} file=${2:?which file} pattern=${3:-.}
 grep -Eq -e "$pattern" /dev/null || [ $? = 1 ] || exit 2
 case $file in /*) ;; *) file=$PWD/$file ;; esac
 
+tail='' loop=''
+trap 'kill $tail $loop 2>/dev/null || :' EXIT
+trap 'exit 143' HUP INT TERM
 pipe=$(mktemp -d "${TMPDIR:-/tmp}/papo.XXXXXX")
 mkfifo "$pipe/lines"
 tail -n 0 -F "$file" >"$pipe/lines" 2>/dev/null &
@@ -23,12 +26,10 @@ tail=$!
 # Once both have opened it, its name is no longer needed.
 exec 3<"$pipe/lines"
 rm -r "$pipe"
-trap 'kill "$tail" 2>/dev/null || :' EXIT
-trap 'exit 143' HUP INT TERM
 
 # Keys of this run, never used before.
 run=$(date +%s)-$$ n=0
-while IFS= read -r line <&3; do
+while IFS= read -r line; do
     # Line by line, because a pipe of sed and tr would hold back the last ones.
     line=$(printf '%s\n' "$line" | papo_plain)
     printf '%s\n' "$line" | grep -Eq -e "$pattern" || continue
@@ -41,4 +42,8 @@ while IFS= read -r line <&3; do
         [ "$status" = 3 ] || break
         sleep 5
     done
-done
+done <&3 &
+loop=$!
+# A shell that waits takes a signal at once. One that is about to read takes it with the next line.
+exec 3<&-
+wait "$loop"
