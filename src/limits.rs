@@ -412,9 +412,10 @@ pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
 pub const REPORT_WAIT: Duration = Duration::from_secs(5);
 /// Pause between two looks whether PostgreSQL waits for a standby: each costs it a connection.
 pub const STANDBY_LOOK: Duration = Duration::from_secs(10);
-/// Pause between two looks for expired entries and for deleted text in the write-ahead log. That text
-/// is gone within a minute, so a reader may be in the way once.
+/// Pause between two looks for expired entries and for deleted text in the write-ahead log.
 pub const EXPIRE_PAUSE: Duration = Duration::from_secs(20);
+/// The same if a reader was in the way, so that such text is gone within a minute.
+pub const EXPIRE_RETRY: Duration = Duration::from_secs(2);
 /// Pause after `accept` failed for lack of file descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Time in which one such failure is logged: a line for each would fill the disk that the messages

@@ -1,7 +1,7 @@
 //! Deleting entries older than the retention period (`--keep`), and messages whose time has come
-//! (`EXPIRE`): a thread that looks for them and asks the hub to delete them, one small step after the other. It also sees to it that text that
-//! was deleted, in this way or with `DEL`, leaves the write-ahead log, and that contents of files
-//! leave the disk when no entry has them.
+//! (`EXPIRE`): a thread that looks for them and asks the hub to delete them, one small step after the
+//! other. It also sees to it that text that was deleted, in this way or with `DEL`, leaves the
+//! write-ahead log, and that contents of files leave the disk when no entry has them.
 //!
 //! It waits for each step before it looks for the next one, so that the hub can do other work in
 //! between. It decides nothing itself: the store says what comes next, and the hub writes it.
@@ -58,8 +58,9 @@ impl Retention {
         self
     }
 
-    /// Starts the thread. It makes a pass every [`limits::EXPIRE_PAUSE`], and ends when the sender
-    /// is dropped. A panic ends only the pass it happens in, and is counted.
+    /// Starts the thread. It makes a pass every [`limits::EXPIRE_PAUSE`], or after
+    /// [`limits::EXPIRE_RETRY`] if one could not be finished, and ends when the sender is dropped. A
+    /// panic ends only the pass it happens in, and is counted.
     ///
     /// # Errors
     /// The system provides no thread.
@@ -75,12 +76,16 @@ impl Retention {
         }
         let run = move || {
             loop {
+                let mut pause = limits::EXPIRE_PAUSE;
                 match counters.caught("deleting old entries", || self.pass()) {
                     Some(Ok(true)) | None => {}
-                    Some(Ok(false)) => log::debug!("deleting old entries continues later"),
+                    Some(Ok(false)) => {
+                        log::debug!("deleting old entries continues later");
+                        pause = limits::EXPIRE_RETRY;
+                    }
                     Some(Err(e)) => log::error!("cannot look for entries to delete: {e}"),
                 }
-                if stopped.recv_timeout(limits::EXPIRE_PAUSE) != Err(RecvTimeoutError::Timeout) {
+                if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
             }
@@ -89,9 +94,8 @@ impl Retention {
     }
 
     /// Deletes all entries that are old enough now, and has deleted text leave the write-ahead log.
-    /// Returns whether that is done: `false` if the
-    /// hub could not write or has ended, or if a reader keeps the write-ahead log from being
-    /// emptied.
+    /// Returns whether that is done: `false` if the hub could not write or has ended, or if a reader
+    /// keeps the write-ahead log from being emptied.
     ///
     /// # Errors
     /// The store cannot be read.
