@@ -275,8 +275,9 @@ papo_receiving() {
     login=$(papo_login) || exit 2
     here=$(mktemp -d "${TMPDIR:-/tmp}/papo.XXXXXX") || exit 2
     nc='' watch=''
-    # Both are ids of children that have not been waited for, so no other process can have them.
-    trap 'kill $watch $nc 2>/dev/null || :; rm -rf "$here"' EXIT
+    # Both are ids of children that have not been waited for, so no other process can have them. Of
+    # a child that ends during the trap bash 5.2 may say that it has no record.
+    trap '{ kill $watch $nc || :; rm -rf "$here"; } 2>/dev/null' EXIT
     trap 'exit 143' HUP INT TERM
     trap '' PIPE
     mkfifo "$here/in" "$here/out" && : >"$here/came" && : >"$here/busy" || exit 2
