@@ -163,7 +163,8 @@ pub enum Expire {
     Swept { upto: i64 },
     /// Erases some of the marks of a message that was deleted, or has expired.
     Marks,
-    /// Deletes some of the rows about expired entries that are no longer needed.
+    /// Deletes some of the rows about expired entries that are no longer needed: which messages answer
+    /// them, moves of cursors, exempt marks.
     Rows,
     /// Returns some of the empty pages to the file system.
     Pages,

@@ -4,7 +4,7 @@ use papo::chat::Act;
 use papo::entry::{AccountId, EntryId, EntryKind, Millis};
 use papo::limits;
 use papo::name::{DisplayName, Target};
-use papo::store::{Expire, Fact, Need, SearchQuery, SpanQuery, Walk};
+use papo::store::{Expire, Fact, Need, Pair, SearchQuery, SpanQuery, Walk};
 use papo::wire::request::GroupChange;
 
 use crate::bench::{ANA, BIA, Bench, every_store, handle};
@@ -184,5 +184,38 @@ fn marks_of_a_message_that_gets_too_old_are_erased_in_steps() {
         let left = EDITS + REACTIONS - limits::ERASED;
         assert_eq!(steps(store, about, now), left.div_ceil(limits::EXPIRE));
         assert_eq!(store.reader.next_expired(now).unwrap(), None);
+    });
+}
+
+#[test]
+fn which_answer_a_message_that_gets_too_old_is_deleted_in_steps() {
+    every_store(|store| {
+        const REPLIES: usize = 2 * limits::EXPIRE_ROWS + 100;
+        let about = store.send(BIA, "ana", "a question");
+        for n in 0..REPLIES {
+            let body = format!("answer {n}");
+            store.act(ANA, Act::Answer { about, body, once: None });
+        }
+        store.commit();
+        let span = SpanQuery { count: 5, before: None, after: None, re: Some(about) };
+        let answers = |store: &mut Bench| {
+            let conversation = store.reader.direct(Pair::of(ANA, BIA)).unwrap().unwrap().id;
+            store.reader.span(BIA, conversation, &span).unwrap().ids.len()
+        };
+        assert_eq!(answers(store), 5);
+        store.chat.expire(Expire::Entries { after: EntryId(0), upto: about });
+        store.commit();
+        let mut steps = 0;
+        loop {
+            assert_eq!(answers(store), 0);
+            assert_eq!(store.reader.answered(BIA, about).unwrap(), None);
+            let step = store.reader.next_expiry(Millis(i64::MIN), Millis(i64::MAX)).unwrap();
+            let Some(step) = step else { break };
+            assert_eq!(step, Expire::Rows);
+            store.chat.expire(step);
+            store.commit();
+            steps += 1;
+        }
+        assert_eq!(steps, REPLIES.div_ceil(limits::EXPIRE_ROWS));
     });
 }

@@ -20,10 +20,12 @@ pub(super) fn next(
     before: Millis,
     now: Millis,
 ) -> Result<Option<Expire>, Error> {
-    if reader.exists("SELECT FROM stale LIMIT 1", &[])? {
+    let after = floor(reader)?;
+    if reader.exists("SELECT FROM stale LIMIT 1", &[])?
+        || reader.exists("SELECT FROM reply WHERE message <= $1 LIMIT 1", &[Param::Int(after.0)])?
+    {
         return Ok(Some(Expire::Rows));
     }
-    let after = floor(reader)?;
     let upto = old_enough(reader, after, before, now)?;
     Ok(upto.map(|upto| Expire::Entries { after, upto }))
 }

@@ -95,7 +95,6 @@ BEGIN
         DELETE FROM about WHERE message = of_message AND kind = 3;
     END LOOP;
     PERFORM papo_drop_files(lower_end + 1, upper_end);
-    DELETE FROM reply WHERE message > lower_end AND message <= upper_end;
     DELETE FROM entry WHERE id <= upper_end;
 END
 $papo$;
@@ -109,8 +108,13 @@ DECLARE
     due record;
     member_account bigint;
     deleted bigint;
-    looked_at bigint := 0;
+    looked_at bigint;
 BEGIN
+    -- Which messages answer one that has expired: there may be very many.
+    DELETE FROM reply r USING (SELECT message, reply FROM reply WHERE message <= gone
+                               ORDER BY message, reply LIMIT most) x
+    WHERE r.message = x.message AND r.reply = x.reply;
+    GET DIAGNOSTICS looked_at = ROW_COUNT;
     FOR due IN SELECT s.conversation, s.account, c.gone_seq FROM stale s
                JOIN conversation c ON c.id = s.conversation ORDER BY s.conversation LOOP
         FOR member_account IN SELECT m.account FROM member m

@@ -28,10 +28,13 @@ pub(super) fn next(
     before: Millis,
     now: Millis,
 ) -> Result<Option<Expire>, Error> {
-    if read.prepare_cached("SELECT 1 FROM stale")?.exists([])? {
+    let after = floor(read)?;
+    let answered = "SELECT 1 FROM reply WHERE message <= ?1";
+    if read.prepare_cached("SELECT 1 FROM stale")?.exists([])?
+        || read.prepare_cached(answered)?.exists([after.0])?
+    {
         return Ok(Some(Expire::Rows));
     }
-    let after = floor(read)?;
     if let Some(upto) = old_enough(read, after, before, now)? {
         return Ok(Some(Expire::Entries { after, upto }));
     }
@@ -162,9 +165,23 @@ fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> 
     Ok(())
 }
 
+/// Deletes which messages answer those up to the floor, of which one may have very many answers.
+/// Returns how many rows that were, at most as many as a step deletes.
+fn replies(on: &Connection, floor: EntryId) -> Result<usize, Error> {
+    let last = "SELECT message, reply FROM reply WHERE message <= ?1
+                ORDER BY message, reply LIMIT 1 OFFSET ?2";
+    let skipped = limits::EXPIRE_ROWS as i64 - 1;
+    let last = on
+        .prepare_cached(last)?
+        .query_row([floor.0, skipped], |row| Ok([row.get::<_, i64>(0)?, row.get(1)?]))
+        .optional()?;
+    let mut delete = on.prepare_cached("DELETE FROM reply WHERE (message, reply) <= (?1, ?2)")?;
+    Ok(delete.execute(last.unwrap_or([floor.0, i64::MAX]))?)
+}
+
 /// Deletes moves of cursors up to the floor: all that is ever asked for is the first move that
 /// reached an entry. Also deletes exempt marks, except the newest one up to there, where counting
-/// starts.
+/// starts; and before that, what `replies` deletes.
 fn rows(on: &Connection) -> Result<(), Error> {
     let floor = floor(on)?;
     let mut stale = on.prepare_cached(
@@ -182,7 +199,7 @@ fn rows(on: &Connection) -> Result<(), Error> {
         "DELETE FROM exempt_mark WHERE conversation = ?1 AND account = ?2 AND seq <
              (SELECT max(seq) FROM exempt_mark WHERE conversation = ?1 AND account = ?2 AND seq <= ?3)",
     )?;
-    let mut looked_at = 0;
+    let mut looked_at = replies(on, floor)?;
     while let Some((conversation, from, gone_seq)) = stale
         .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?)))
         .optional()?

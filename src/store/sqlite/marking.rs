@@ -121,7 +121,7 @@ pub(super) fn expired(on: &Connection, message: EntryId, has_marks: bool) -> Res
 }
 
 /// Overwrites the marks of messages that expire, those above `after` up to `upto`, and drops all
-/// that is known about these messages.
+/// that is known about these messages, except which answer them.
 pub(super) fn expire(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> {
     // Of one message there may be very many rows, so the others are looked up past them.
     let sql = "SELECT message FROM about WHERE message > ?1 AND message <= ?2
@@ -136,10 +136,7 @@ pub(super) fn expire(on: &Connection, after: EntryId, upto: EntryId) -> Result<(
         deleted.execute([message.0])?;
         at = message;
     }
-    files::drop_of(on, EntryId(after.0 + 1), upto)?;
-    on.prepare_cached("DELETE FROM reply WHERE message > ?1 AND message <= ?2")?
-        .execute([after.0, upto.0])?;
-    Ok(())
+    files::drop_of(on, EntryId(after.0 + 1), upto)
 }
 
 /// Counts one less for the word of a reaction that does not hold any more.

@@ -31,6 +31,10 @@ pub(super) fn span(
             continue;
         }
         if let Some(message) = query.re {
+            // Which answer it may still have to be deleted.
+            if message <= forgotten {
+                continue;
+            }
             replies(read, conversation, message, (floor, top), (from_the_first, wanted), &mut ids)?;
         } else if from_the_first {
             upwards(read, conversation, (floor, top), wanted, &mut ids)?;

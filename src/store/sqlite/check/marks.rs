@@ -269,5 +269,5 @@ const HOLDS: [&str; 14] = [
          SELECT 1 FROM reply WHERE message = e.re AND reply = e.id AND author = e.author)",
     "SELECT format('entry %d is said to answer %d', r.reply, r.message)
      FROM reply r LEFT JOIN entry e ON e.id = r.reply
-     WHERE e.kind IS NOT 0 OR e.re IS NOT r.message OR r.message <= (SELECT floor FROM newest)",
+     WHERE (e.kind IS NOT 0 OR e.re IS NOT r.message) AND r.message > (SELECT floor FROM newest)",
 ];
