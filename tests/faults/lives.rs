@@ -1,75 +1,27 @@
 //! Random lives of three people who write, edit, delete and react, come to a group and leave it, are
 //! away, and whose server is killed now and then. Each keeps two copies of what was said, one made of
-//! events and one of `SYNC`. Both must show what `HIST` shows, nobody may be sent what was said
-//! outside their stay, and a text that was deleted is never sent again.
+//! events and one of `SYNC`; and so does each of their devices, which come and go and are deleted:
+//! its copy begins with `SYNC` before its first login, and is made of its events from then on. All of
+//! them must show what `HIST` shows, nobody may be sent what was said outside their stay, and a text
+//! that was deleted is never sent again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::process::{Client, Dice, Papod, id};
-use papo::entry::{Entry, EntryKind};
+use crate::process::{Client, Dice, PASSWORD, Papod, id};
+use papo::entry::Entry;
 use papo::wire::rows::EntryLine;
 
+#[path = "lives/copy.rs"]
+mod copy;
+#[path = "lives/looks.rs"]
+mod looks;
+
+use copy::Copy;
+
 const PEOPLE: [&str; 3] = ["ana", "bob", "cid"];
+const DEVICES: [&str; 2] = ["phone", "tab"];
 const WORDS: [&str; 4] = ["👍", "ok", "+1", "-"];
-
-/// An entry as a copy has it.
-#[derive(Clone, Debug, Default)]
-struct Row {
-    is_group: bool,
-    text: String,
-    edit: i64,
-    gone: bool,
-    re: i64,
-    /// The newest reaction of each person: its mark and its word.
-    reactions: BTreeMap<String, (i64, String)>,
-}
-
-impl Row {
-    fn counts(&self) -> BTreeMap<String, u64> {
-        let mut counts = BTreeMap::new();
-        for (_, word) in self.reactions.values().filter(|(_, word)| word != "-") {
-            *counts.entry(word.clone()).or_default() += 1;
-        }
-        counts
-    }
-}
-
-/// What a client knows.
-#[derive(Clone, Debug, Default)]
-struct Copy(BTreeMap<i64, Row>);
-
-impl Copy {
-    /// Takes in an entry, in any order and as often as it comes.
-    fn take(&mut self, entry: Entry) {
-        let (id, text) = (entry.id.0, entry.body.to_string());
-        let tags = entry.tags.unwrap_or_default();
-        let about = tags.re.map_or(0, |re| re.0);
-        if !entry.kind.is_mark() {
-            let row = self.0.entry(id).or_default();
-            row.is_group = entry.to.to_string().starts_with('#');
-            (row.text, row.re, row.gone) = (text, about, tags.gone.is_some());
-            row.edit = tags.edit.map_or(0, |edit| edit.0);
-            return;
-        }
-        let row = self.0.get_mut(&about);
-        let row = row.unwrap_or_else(|| panic!("{id} is about {about}, which was never sent"));
-        match entry.kind {
-            EntryKind::Edit if id > row.edit && !row.gone => (row.text, row.edit) = (text, id),
-            EntryKind::Del => {
-                row.gone = true;
-                row.reactions.clear();
-            }
-            EntryKind::React => {
-                let reaction = row.reactions.entry(entry.from.to_string()).or_default();
-                if id > reaction.0 {
-                    *reaction = (id, text);
-                }
-            }
-            _ => {}
-        }
-    }
-}
 
 /// A message as it is.
 #[derive(Clone, Debug)]
@@ -84,10 +36,19 @@ struct Said {
     texts: Vec<String>,
 }
 
-struct Person {
-    /// A session that is sent events.
+/// With a session that is sent events, and what it knows from them.
+#[derive(Default)]
+struct Reading {
     session: Option<Client>,
     events: Copy,
+    /// What it will not be sent as events any more, `SYNC` has to say before the next login.
+    misses_some: bool,
+}
+
+#[derive(Default)]
+struct Person {
+    /// First the one that is no device.
+    readings: [Reading; 1 + DEVICES.len()],
     synced: Copy,
     /// Where the latest `SYNC` ended.
     at: u64,
@@ -100,6 +61,8 @@ pub struct World {
     flags: &'static [&'static str],
     papod: Option<Papod>,
     people: [Person; 3],
+    /// Which of somebody's sessions says what is said next, if it is open.
+    by: usize,
     log: BTreeMap<i64, Said>,
     /// Texts of deleted messages.
     deleted: BTreeSet<String>,
@@ -117,16 +80,19 @@ impl World {
     /// A world on a new database.
     pub fn new(db: &Path, flags: &'static [&'static str]) -> World {
         let papod = Papod::start_with(db, flags);
-        let people = PEOPLE.map(|name| Person {
-            session: Some(papod.register(name)),
-            events: Copy::default(),
-            synced: Copy::default(),
-            at: 0,
-            since: None,
+        let people = PEOPLE.map(|name| {
+            let mut person = Person::default();
+            for reading in &mut person.readings {
+                reading.misses_some = true;
+            }
+            let session = Some(papod.register(name));
+            person.readings[0] = Reading { session, ..Reading::default() };
+            person
         });
         let (log, deleted) = (BTreeMap::new(), BTreeSet::new());
         let db = db.to_owned();
-        let mut world = World { db, flags, papod: Some(papod), people, log, deleted, count: 0 };
+        let (papod, by) = (Some(papod), 0);
+        let mut world = World { db, flags, papod, people, by, log, deleted, count: 0 };
         world.changes_group("GROUP NEW team", |members| members[0] = true);
         world
     }
@@ -136,39 +102,64 @@ impl World {
         const STEPS: usize = 250;
         for _ in 0..STEPS {
             let who = dice.below(3) as usize;
-            match dice.below(30) {
+            self.by = dice.below(1 + DEVICES.len() as u64) as usize;
+            match dice.below(36) {
                 0..=6 => self.writes(who, dice),
                 7 | 8 => self.answers(who, dice),
                 9..=12 => self.edits(who, dice),
                 13 | 14 => self.deletes(who, dice),
                 15..=19 => self.reacts(who, dice),
                 20 | 21 => self.invites_or_removes(1 + dice.below(2) as usize),
-                22 | 23 => self.comes_or_goes(who),
-                24 | 25 => self.acknowledges(who, dice),
-                26 => self.restarts(),
+                22 | 23 => self.comes_or_goes(who, 0),
+                24..=28 => self.comes_or_goes(who, 1 + dice.below(2) as usize),
+                29..=31 => self.acknowledges(who, dice),
+                32 => self.restarts(),
+                33 if dice.below(2) == 0 => self.deletes_a_device(who),
                 _ => self.looks(who),
             }
             self.hear_all();
         }
         for who in 0..3 {
-            if self.people[who].session.is_none() {
-                self.comes_or_goes(who);
+            for which in 0..=DEVICES.len() {
+                if self.people[who].readings[which].session.is_none() {
+                    self.comes_or_goes(who, which);
+                }
             }
             self.hear_all();
             self.looks(who);
         }
-        self.people.iter_mut().for_each(|person| person.session = None);
+        self.end_all();
         self.papod.take().expect("it runs").stop();
         self.deleted
     }
 
-    /// Says something as somebody, in the session or in a quiet one. Returns the final line.
+    /// Says something as somebody: in the session whose turn it is, in the one that is no device's, or
+    /// in a quiet one. Returns the final line.
     fn say(&mut self, who: usize, line: &str) -> String {
+        let which = self.speaks(who);
+        self.speaks_to_the_log(who, which);
+        self.says(who, which, line)
+    }
+
+    /// Which of the sessions of somebody speaks.
+    fn speaks(&self, who: usize) -> usize {
+        let is_open = self.people[who].readings[self.by].session.is_some();
+        if is_open { self.by } else { 0 }
+    }
+
+    /// What a device makes or acknowledges is not sent at the next login without it.
+    fn speaks_to_the_log(&mut self, who: usize, which: usize) {
+        let is_narrow = self.is_narrow();
+        let plain = &mut self.people[who].readings[0];
+        plain.misses_some |= which > 0 && (plain.session.is_none() || is_narrow);
+    }
+
+    fn says(&mut self, who: usize, which: usize, line: &str) -> String {
         let verb = line.split(' ').next().unwrap_or_default();
         let (ok, err) = (format!("OK {verb}"), format!("ERR {verb}"));
         let name = PEOPLE[who];
         let mut quiet = None;
-        let client = match &mut self.people[who].session {
+        let client = match &mut self.people[who].readings[which].session {
             Some(session) => session,
             None => quiet.insert(self.papod.as_ref().expect("it runs").login_quietly(name)),
         };
@@ -181,8 +172,8 @@ impl World {
             }
             heard.push(line);
         };
-        println!("{name}: {line} -> {last}");
-        heard.iter().for_each(|line| self.hears(who, line));
+        println!("{}: {line} -> {last}", login(who, which));
+        heard.iter().for_each(|line| self.hears(who, which, line));
         last
     }
 
@@ -192,12 +183,12 @@ impl World {
     }
 
     /// Takes in an event.
-    fn hears(&mut self, who: usize, line: &str) {
+    fn hears(&mut self, who: usize, which: usize, line: &str) {
         let Some(EntryLine { entry, .. }) = EntryLine::parse(line) else { return };
         let entry = entry.into_owned();
-        println!("    {} < {line}", PEOPLE[who]);
+        println!("    {} < {line}", login(who, which));
         self.may_hear(who, &entry);
-        self.people[who].events.take(entry);
+        self.people[who].readings[which].events.take(entry);
     }
 
     /// Nobody is sent anything from outside their stay, or a text that was deleted.
@@ -214,8 +205,10 @@ impl World {
     /// Everyone who is there reads all that came.
     fn hear_all(&mut self) {
         for who in 0..3 {
-            if self.people[who].session.is_some() {
-                self.say(who, "PING all");
+            for which in 0..=DEVICES.len() {
+                if self.people[who].readings[which].session.is_some() {
+                    self.says(who, which, "PING all");
+                }
             }
         }
     }
@@ -225,7 +218,8 @@ impl World {
         let line =
             format!("{word} {id} 2026-01-01T00:00:00.000Z {} {to} {tags} {text}", PEOPLE[who]);
         let entry = EntryLine::parse(&line).expect("an entry").entry.into_owned();
-        let events = &mut self.people[who].events;
+        let which = self.speaks(who);
+        let events = &mut self.people[who].readings[which].events;
         // In a quiet session one may see a message before it was sent as an event.
         let about = entry.tags.as_ref().and_then(|tags| tags.re);
         if let Some(about) = about.filter(|_| entry.kind.is_mark()) {
@@ -357,14 +351,15 @@ impl World {
         change(&mut after);
         // A member who is removed sees that, too.
         let readers = [0, 1, 2].map(|who| before[who] || after[who]);
-        let quiet = self.people[0].session.take();
+        self.by = 0;
+        let session = self.people[0].readings[0].session.take();
         let (answer, newest) = {
             let answer = self.say(0, command);
             let rows =
                 self.papod.as_ref().expect("it runs").login_quietly("ana").history("#team", 0);
             (answer, rows.last().expect("there is the change").id as i64)
         };
-        self.people[0].session = quiet;
+        self.people[0].readings[0].session = session;
         assert!(answer.starts_with("OK GROUP "), "{answer}");
         let (is_message, gone, texts) = (false, false, Vec::new());
         let said = Said { author: 0, in_group: true, readers, is_message, gone, texts };
@@ -384,109 +379,95 @@ impl World {
         self.changes_group(&format!("GROUP {word} team {name}"), |members| members[whom] = !is_in);
     }
 
-    fn comes_or_goes(&mut self, who: usize) {
-        if self.people[who].session.take().is_some() {
-            return println!("{} goes", PEOPLE[who]);
+    fn comes_or_goes(&mut self, who: usize, which: usize) {
+        let name = login(who, which);
+        if self.people[who].readings[which].session.take().is_some() {
+            return println!("{name} goes");
         }
-        let (client, read) = self.papod.as_ref().expect("it runs").login(PEOPLE[who]);
-        println!("{} comes", PEOPLE[who]);
-        self.people[who].session = Some(client);
-        read.iter().for_each(|line| self.hears(who, line));
+        if std::mem::take(&mut self.people[who].readings[which].misses_some) {
+            println!("{name} syncs");
+            let mut copy = Copy::default();
+            self.syncs(who, 0, &mut copy);
+            self.people[who].readings[which].events = copy;
+        }
+        let mut client = self.papod.as_ref().expect("it runs").connect();
+        client.say(&format!("LOGIN {name} {PASSWORD}"));
+        let read = client.until("LIVE ");
+        println!("{name} comes: {}", read[0]);
+        assert!(read[0].starts_with(&format!("OK LOGIN {name} ")), "{read:?}");
+        self.people[who].readings[which].session = Some(client);
+        read.iter().for_each(|line| self.hears(who, which, line));
     }
 
-    /// Up to what was sent, or up to an entry that may be a mark.
-    fn acknowledges(&mut self, who: usize, dice: &mut Dice) {
-        let verb = if dice.below(2) == 0 { "ACK" } else { "READ" };
-        if self.people[who].session.is_some() {
-            self.say(who, verb);
+    /// Lets a copy take what `SYNC` says after an entry, and returns where that ends.
+    fn syncs(&self, who: usize, mut at: u64, copy: &mut Copy) -> u64 {
+        let mut client = self.papod.as_ref().expect("it runs").login_quietly(PEOPLE[who]);
+        loop {
+            client.say(&format!("SYNC {at}"));
+            let mut read = client.until("OK SYNC ");
+            let last = read.pop().expect("the final line");
+            for line in read {
+                let entry = EntryLine::parse(&line).expect("a row").entry.into_owned();
+                println!("    {} syncs {line}", PEOPLE[who]);
+                self.may_hear(who, &entry);
+                copy.take(entry);
+            }
+            at = id(&last);
+            if last.ends_with(" end") {
+                return at;
+            }
         }
+    }
+
+    /// Up to what was sent, or up to an entry.
+    fn acknowledges(&mut self, who: usize, dice: &mut Dice) {
+        let which = self.speaks(who);
+        if self.people[who].readings[which].session.is_none() {
+            return;
+        }
+        self.speaks_to_the_log(who, which);
+        // One that is behind may not have been sent all that there is.
+        let line = match dice.below(if self.is_narrow() { 2 } else { 4 }) {
+            0 => "ACK".to_owned(),
+            1 => "READ".to_owned(),
+            verb => {
+                let (id, _) = self.any(who, dice);
+                format!("{} {id}", if verb == 2 { "ACK" } else { "READ" })
+            }
+        };
+        self.says(who, which, &line);
+    }
+
+    fn deletes_a_device(&mut self, who: usize) {
+        let Some(name) = self.by.checked_sub(1).map(|device| DEVICES[device]) else { return };
+        let which = std::mem::take(&mut self.by);
+        let answer = self.say(who, &format!("DEVICES DEL {name}"));
+        let reading = &mut self.people[who].readings[which];
+        let session = std::mem::take(reading).session;
+        reading.misses_some = true;
+        if let Some(mut session) = session {
+            assert!(answer.starts_with("OK "), "{answer}");
+            assert_eq!(session.rest().last().map(|line| &**line), Some("BYE kicked"));
+        }
+    }
+
+    fn end_all(&mut self) {
+        let readings = self.people.iter_mut().flat_map(|person| &mut person.readings);
+        readings.for_each(|reading| reading.session = None);
     }
 
     fn restarts(&mut self) {
         println!("killed");
-        self.people.iter_mut().for_each(|person| person.session = None);
+        self.end_all();
         self.papod.take().expect("it runs").kill();
         self.papod = Some(Papod::start_with(&self.db, self.flags));
     }
+}
 
-    /// Compares both copies with the history.
-    fn looks(&mut self, who: usize) {
-        // Of a session that is behind it is not known when it has all; of a new one it is.
-        if self.is_narrow() && self.people[who].session.is_some() {
-            self.comes_or_goes(who);
-            self.comes_or_goes(who);
-        }
-        let name = PEOPLE[who];
-        let mut client = self.papod.as_ref().expect("it runs").login_quietly(name);
-        client.say(&format!("SYNC {}", self.people[who].at));
-        let mut read = client.until("OK SYNC ");
-        self.people[who].at = id(&read.pop().expect("the final line"));
-        for line in read {
-            let entry = EntryLine::parse(&line).expect("a row").entry.into_owned();
-            println!("    {name} syncs {line}");
-            self.may_hear(who, &entry);
-            self.people[who].synced.take(entry);
-        }
-        let mut talks = vec![("#team", true)];
-        if who < 2 {
-            talks.push((PEOPLE[1 - who], false));
-        }
-        for (to, in_group) in talks {
-            client.say(&format!("HIST {to} 1000"));
-            let mut rows = Vec::new();
-            let last = loop {
-                let line = client.line();
-                match EntryLine::parse(&line) {
-                    Some(line) => rows.push(line.entry.into_owned()),
-                    None => break line,
-                }
-            };
-            let was_in = self.log.values().any(|said| said.in_group && said.readers[who]);
-            let is_known = !in_group || was_in;
-            assert_eq!(last.starts_with("OK HIST "), is_known, "{last}");
-            let shown: Vec<i64> = rows.iter().map(|row| row.id.0).collect();
-            let visible = |said: &Said| said.in_group == in_group && said.readers[who];
-            let seen = self.log.iter().filter(|(_, said)| visible(said)).map(|(id, _)| *id);
-            assert_eq!(shown, seen.collect::<Vec<_>>(), "{name} {to}");
-            for row in &rows {
-                self.compares(who, in_group, row);
-            }
-        }
-    }
-
-    fn compares(&self, who: usize, in_group: bool, row: &Entry) {
-        let person = &self.people[who];
-        let (id, tags) = (row.id.0, row.tags.as_deref().cloned().unwrap_or_default());
-        let is_now = !in_group || person.since.is_some_and(|since| since <= id);
-        // Whose session has not been opened since may not know it yet.
-        let with_events = person.session.is_some().then_some(("events", &person.events));
-        for (what, copy) in with_events.into_iter().chain([("SYNC", &person.synced)]) {
-            let context = || format!("{} by {what}: {row:?}, {:?}", PEOPLE[who], copy.0.get(&id));
-            // Ana's own changes of the group are not sent to the session that made them.
-            if row.kind == EntryKind::Group {
-                continue;
-            }
-            let copied = copy.0.get(&id).unwrap_or_else(|| panic!("{} is missing", context()));
-            assert_eq!(copied.is_group, in_group, "{}", context());
-            if tags.gone.is_some() {
-                // Who is out is not told.
-                assert!(copied.gone || !is_now, "{}", context());
-                continue;
-            }
-            assert!(!copied.gone, "{}", context());
-            let edit = tags.edit.map_or(0, |edit| edit.0);
-            let re = tags.re.map_or(0, |re| re.0);
-            let said = (&*row.body, edit, re);
-            assert_eq!((&*copied.text, copied.edit, copied.re), said, "{}", context());
-            let react = tags.react.iter().map(|(count, word)| (word.to_string(), *count));
-            let react: BTreeMap<String, u64> = react.collect();
-            let mine = copied.reactions.get(PEOPLE[who]).map(|(_, word)| &**word);
-            if is_now {
-                assert_eq!(copied.counts(), react, "{}", context());
-                assert_eq!(mine.filter(|word| *word != "-"), tags.mine.as_deref(), "{}", context());
-            } else {
-                assert!(react.is_empty() && tags.mine.is_none(), "{}", context());
-            }
-        }
+/// As whom a session of somebody logs in.
+fn login(who: usize, which: usize) -> String {
+    match which.checked_sub(1) {
+        Some(device) => format!("{}/{}", PEOPLE[who], DEVICES[device]),
+        None => PEOPLE[who].to_owned(),
     }
 }
