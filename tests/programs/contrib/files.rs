@@ -26,7 +26,7 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
 fn files_go_through_plain_nc_unchanged() {
     let (count, length) = match std::env::var_os("PAPO_LONG") {
         Some(_) => (64, 16 << 20),
-        None => (4, 3_000_001),
+        None => (4, 1_000_001),
     };
     let flags = ["--limit-files-day", "0", "--limit-files", "0"];
     let place = Place::with(|_| flags.map(str::to_owned).to_vec());
