@@ -212,6 +212,9 @@ impl Body<'_> {
             let most = input.len().min(limits::HTTP_CHUNK_LINE + 1);
             if let Some(at) = memchr::memchr(b'\n', &input[..most]) {
                 let line = input[..at].strip_suffix(b"\r").unwrap_or(&input[..at]).to_vec();
+                if line.contains(&b'\r') {
+                    return Err(Denial::bad("a carriage return ends no line").into());
+                }
                 self.at += at + 1;
                 return Ok(line);
             }
@@ -225,7 +228,9 @@ impl Body<'_> {
 
 /// The size of a chunk; what follows a semicolon is an extension.
 fn size(line: &[u8]) -> Result<usize, Denial> {
-    let digits = line.split(|b| *b == b';').next().unwrap_or_default().trim_ascii_end();
+    let digits = line.split(|b| *b == b';').next().unwrap_or_default();
+    let blanks = digits.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let digits = &digits[..digits.len() - blanks];
     let bad = || Denial::bad("the size of a chunk is a hexadecimal number");
     if !(1..=16).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_hexdigit) {
         return Err(bad());
@@ -242,7 +247,9 @@ mod tests {
     fn sizes_are_hexadecimal_and_nothing_else() {
         assert_eq!(size(b"1fF"), Ok(0x1ff));
         assert_eq!(size(b"0005 ;a=b"), Ok(5));
-        for bad in ["", "+5", "-1", "0x5", " 5", "5 5", "g", "00000000000000005", ";a"] {
+        for bad in
+            ["", "+5", "-1", "0x5", " 5", "5 5", "g", "00000000000000005", ";a", "5\x0c", "5\r"]
+        {
             assert_eq!(size(bad.as_bytes()).unwrap_err().code, 40000, "{bad:?}");
         }
         assert_eq!(size(b"ffffffffffffffff"), Ok(usize::MAX));

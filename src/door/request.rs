@@ -60,8 +60,9 @@ impl Head {
             return Ok(None);
         };
         let headers = parsed.headers.iter().map(|line| {
-            let value = String::from_utf8_lossy(line.value).trim().to_owned();
-            (line.name.to_ascii_lowercase(), value)
+            // Nothing but these is blank (RFC 9110, 5.6.3): `5` and a no-break space is no number.
+            let value = String::from_utf8_lossy(line.value);
+            (line.name.to_ascii_lowercase(), value.trim_matches([' ', '\t']).to_owned())
         });
         let headers: Vec<(String, String)> = headers.collect();
         let is_modern = version == 1;
@@ -70,6 +71,9 @@ impl Head {
             1 => {}
             0 if !is_modern => {}
             _ => return Err(Denial::bad("a request has one Host")),
+        }
+        if all("authorization").nth(1).is_some() {
+            return Err(Denial::bad("a request has one Authorization"));
         }
         let (path, query) = target_of(target)?;
         let framing = framing(is_modern, all("content-length"), all("transfer-encoding"))?;
@@ -254,6 +258,16 @@ mod tests {
             ("Host: a\r\nContent-Length: -5\r\n", 40000),
             ("Host: a\r\nContent-Length: 5, 5\r\n", 40000),
             ("Host: a\r\nContent-Length: \r\n", 40000),
+            ("Host: a\r\nContent-Length: 5\u{a0}\r\n", 40000),
+            ("Host: a\r\nContent-Length: 5\r\r\n", 40000),
+            ("Host: a\r\nContent-Length: 5\0\r\n", 40000),
+            ("Host: a\r\nContent-Length: 0x5\r\n", 40000),
+            ("Host: a\r\nTransfer-Encoding: chunked\u{a0}\r\n", 50100),
+            ("Host: a\r\nTransfer-Encoding: \u{2028}chunked\r\n", 50100),
+            ("Host: a\r\nTransfer-Encoding: chunked, chunked\r\n", 50100),
+            ("Host: a\r\nTransfer-Encoding:\x0bchunked\r\n", 40000),
+            ("Host: a\r\nTransfer-Encoding: \r\nContent-Length: 5\r\n", 40000),
+            ("Host: a\r\nAuthorization: Bearer a:b\r\nAuthorization: Bearer c:d\r\n", 40000),
             ("Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n", 40000),
             ("Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n", 40000),
             ("Host: a\r\nTransfer-Encoding: gzip, chunked\r\n", 50100),

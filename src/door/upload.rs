@@ -64,6 +64,9 @@ impl HttpConnection {
                 return Err(too_large(limits::HTTP_BODY).into());
             }
             let filled = body.fill(&mut first, limits::FILE_ROW).await?;
+            if filled == BodyFill::TooLarge {
+                return Err(too_large(room).into());
+            }
             if first.is_empty() {
                 return Ok(Received::Text(first));
             }

@@ -1,6 +1,7 @@
 //! papo over HTTP: what programs that notify and programs that are notified may rely on.
 
 mod attachments;
+mod attacks;
 mod changing;
 mod hooks;
 mod limits;
@@ -72,13 +73,21 @@ impl Got {
 
 impl Web {
     pub fn connect(address: SocketAddr) -> Web {
-        let socket = TcpStream::connect(address).unwrap();
+        Web::of(TcpStream::connect(address).unwrap())
+    }
+
+    pub fn of(socket: TcpStream) -> Web {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Web { stream: BufReader::new(socket) }
     }
 
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.get_mut().write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// The same to a peer that may be gone.
+    pub fn try_write(&mut self, bytes: &str) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes.as_bytes())
     }
 
     pub fn finish(&mut self) {

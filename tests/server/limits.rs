@@ -14,11 +14,16 @@ fn start(home: &Home, flags: &[&str]) -> Papod {
 
 /// A connection from another address of loopback.
 fn connect_from(papod: &Papod, address: &str) -> Client {
+    Client::of(stream_from(address, papod.address))
+}
+
+/// The same to any listener.
+pub fn stream_from(address: &str, to: SocketAddr) -> TcpStream {
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     let from: SocketAddr = format!("{address}:0").parse().unwrap();
     rustix::net::bind(&socket, &from).unwrap();
-    rustix::net::connect(&socket, &papod.address).unwrap();
-    Client::of(TcpStream::from(socket))
+    rustix::net::connect(&socket, &to).unwrap();
+    TcpStream::from(socket)
 }
 
 /// It is told why it is sent away, and sent away.
