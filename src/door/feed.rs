@@ -41,12 +41,18 @@ impl Subscription<'_> {
             (EntryKind::Message, _) if !entry.is_gone() => {
                 let bytes = entry.tags.as_ref().and_then(|tags| tags.file);
                 let attachment = match bytes {
-                    Some(bytes) => Some(Box::pin(self.attachment(entry, bytes)).await),
+                    Some(bytes) => Some(Box::pin(self.attachment(entry, entry.id, bytes)).await),
                     None => None,
                 };
                 self.message(entry, with, at, None, attachment.as_ref());
             }
-            (EntryKind::Edit, Some(about)) => self.message(entry, with, at, Some(about), None),
+            (EntryKind::Edit, Some(about)) => {
+                let attachment = match self.may_be_file(about) {
+                    true => Box::pin(self.renamed(entry, about)).await,
+                    false => None,
+                };
+                self.message(entry, with, at, Some(about), attachment.as_ref());
+            }
             (EntryKind::Del, Some(about)) => {
                 self.sent.retain(|sent| sent.id != about);
                 let topic = self.topics[at].spelled.clone();
@@ -58,12 +64,24 @@ impl Subscription<'_> {
         }
     }
 
-    /// What is said about the file that an entry is. Without a link it is fetched with a login.
-    async fn attachment(&mut self, entry: &Entry, bytes: u64) -> Attachment {
+    /// Whether a message may be a file; of those that were sent here it is known.
+    fn may_be_file(&self, id: EntryId) -> bool {
+        self.sent.iter().find(|sent| sent.id == id).is_none_or(|sent| sent.is_file)
+    }
+
+    /// The file of the message `about`, if it is one, under the name that `edit` gives it.
+    async fn renamed(&mut self, edit: &Entry, about: EntryId) -> Option<Attachment> {
+        let bytes = self.on.file_bytes(&self.me, about).await.ok()??;
+        Some(self.attachment(edit, about, bytes).await)
+    }
+
+    /// What is said about a file: that of the message `id`, with the name that `entry` says. Without
+    /// a link it is fetched with a login.
+    async fn attachment(&mut self, entry: &Entry, id: EntryId, bytes: u64) -> Attachment {
         const HOUR: i64 = 3_600_000;
         // Within an hour it is the same for everyone who asks, and at first as its sender was told.
         let hour = Millis(self.on.now().0.div_euclid(HOUR) * HOUR);
-        let (file, from) = ((entry.id, &*entry.body), entry.time.max(hour));
+        let (file, from) = ((id, &*entry.body), entry.time.max(hour));
         let link = self.on.file_link(&self.base, &self.me, file, from).await;
         Attachment { name: entry.body.clone(), bytes, link: link.ok() }
     }
@@ -122,7 +140,8 @@ impl Subscription<'_> {
             self.sent.retain(|sent| sent.id != about);
         }
         let id = about.unwrap_or(id);
-        self.sent.push_back(SentNotice { id, with, topic: at, edit });
+        let is_file = attachment.is_some();
+        self.sent.push_back(SentNotice { id, with, topic: at, edit, is_file });
         if self.sent.len() > limits::HTTP_CLEARABLE {
             self.sent.pop_front();
         }

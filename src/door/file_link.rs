@@ -12,7 +12,7 @@ use super::answer::Denial;
 use super::commands::written_id;
 use super::escapes::encode;
 use super::request::Head;
-use crate::entry::{AccountId, EntryId, Millis};
+use crate::entry::{AccountId, EntryId, FileState, Millis};
 use crate::limits;
 use crate::name::Handle;
 use crate::readers::Asker;
@@ -104,6 +104,26 @@ impl HttpConnection {
         let token = FileToken::new(&secret, account, id, expires).text();
         let url = format!("{base}/file/{}/{}?token={token}", written_id(id), encode(name));
         Ok((url, Millis(expires * 1_000)))
+    }
+
+    /// The size of the file of a message that `me` may see; `None` if it has none, or no more.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(super) async fn file_bytes(
+        &mut self,
+        me: &Handle,
+        id: EntryId,
+    ) -> Result<Option<u64>, Denial> {
+        let handle = me.clone();
+        let known = self.shared.services.readers.ask(self.asker(None), move |reader| {
+            let Some(account) = reader.account(&handle)? else { return Ok(None) };
+            reader.file(account.id, id)
+        });
+        match known.await.map_err(|_| Denial::unreadable())? {
+            Some(FileState::Kept(file)) => Ok(Some(file.bytes)),
+            _ => Ok(None),
+        }
     }
 
     /// Whose token for a file this is.

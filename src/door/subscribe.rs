@@ -209,6 +209,8 @@ pub(super) struct SentNotice {
     pub(super) topic: usize,
     /// The mark that its text is of.
     pub(super) edit: Option<EntryId>,
+    /// It is a file.
+    pub(super) is_file: bool,
 }
 
 /// Lines that are taken before a look for input: a Pong may wait for so many.

@@ -235,3 +235,44 @@ fn a_link_ends_with_the_file_and_with_the_password() {
     let url = event["attachment"]["url"].as_str().unwrap().replace("http://papo/", "http://h:80/");
     assert_eq!(status(&json!({"attachment": {"url": url}})), 200);
 }
+
+#[test]
+fn a_file_that_is_renamed_stays_one() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let (mut ana, mut bob) = (papod.register("ana"), papod.register("bob"));
+    let (me, him) = (as_user("ana"), as_user("bob"));
+    let mut from_the_first = subscribe(web, "/ana/json", &him);
+    from_the_first.chunk();
+    put(web, "/bob", &me, b"\xff\xfe");
+    put(web, "/bob", &me, b"some text");
+    from_the_first.chunk();
+    from_the_first.chunk();
+    let mut later = subscribe(web, "/ana/json", &him);
+    later.chunk();
+    ana.say("EDIT 1 holiday.jpg");
+    ana.until("OK EDIT 3 ");
+    ana.say("EDIT 2 other text");
+    ana.until("OK EDIT 4 ");
+    for stream in [&mut from_the_first, &mut later] {
+        let event = stream.event();
+        assert_eq!(event["sequence_id"], "000000000001");
+        assert_eq!(
+            (&event["id"], &event["message"]),
+            (&"000000000003".into(), &"holiday.jpg".into())
+        );
+        let attachment = &event["attachment"];
+        assert_eq!((&attachment["name"], &attachment["size"]), (&"holiday.jpg".into(), &2.into()));
+        assert_eq!(attachment["type"], "image/jpeg");
+        let url = attachment["url"].as_str().unwrap().replace("http://papo/", "http://h:80/");
+        let (got, body) = fetch(web, &json!(url), "");
+        assert_eq!((got.status, &*body), (200, &b"\xff\xfe"[..]));
+        let event = stream.event();
+        assert_eq!((&event["message"], &event["attachment"]), (&"other text".into(), &Value::Null));
+    }
+    // So it is for whoever was away.
+    let mut away = subscribe(web, "/ana/json?since=000000000002", &him);
+    away.chunk();
+    assert_eq!(away.event()["attachment"]["name"], "holiday.jpg");
+    bob.until("EDIT 4 ");
+}
