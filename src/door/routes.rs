@@ -200,9 +200,13 @@ impl HttpConnection {
             // Or the message would be sent, and the wait refused.
             commands::must_be_whole(link).await?;
         }
-        let said = match sequence {
-            Some(sequence) => sequence.say(link, me, topic, &text).await?,
-            None => commands::say(link, target, &text, *key).await?,
+        let said = match (sequence, key) {
+            // A key belongs to the message that was sent under it, whatever comes with it later.
+            (Some(_), Some(key)) if commands::first_under(link, key).await?.is_some() => {
+                commands::say(link, target, &text, Some(key)).await?
+            }
+            (Some(sequence), _) => sequence.say(link, me, topic, &text).await?,
+            (None, _) => commands::say(link, target, &text, *key).await?,
         };
         if let Some(wait) = wait {
             link.send(format!("WAIT {} {wait}\n", said.id.0).as_bytes()).await?;

@@ -206,8 +206,16 @@ fn a_retry_of_what_is_said_later_or_changes_a_message_does_it_once() {
     assert_eq!(put("In: 1s\r\n", "soon").json()["id"], "000000000001");
     assert_eq!(put("", "soon").json()["id"], "000000000001");
     assert_eq!(put("In: 1s\r\n", "other").denied(), (409, 40905));
-    // A change of a message is the same change, with a key or without.
-    let named = |text: &str| put("SID: job\r\n", text);
+    // The key is that of this message, also with a sequence id.
+    assert_eq!(put("SID: job\r\n", "other").denied(), (409, 40905));
+    assert_eq!(put("SID: 000000000001\r\n", "other").denied(), (409, 40905));
+    assert_eq!(put("SID: job\r\n", "soon").json()["id"], "000000000001");
+    bob.has_heard_all();
+    // A change of a message is the same change, with a key of its own or without.
+    let named = |text: &str| {
+        let lines = format!("{me}SID: job\r\nIdempotency-Key: {text}\r\n");
+        ask(web, "PUT /bob", &lines, text)
+    };
     let begun = named("begun");
     assert_eq!(named("begun").body, begun.body);
     let done = named("done");
