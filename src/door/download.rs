@@ -2,9 +2,8 @@
 
 use super::answer::{Denial, head as answer_head};
 use super::attachment::kind;
-use super::link::Link;
 use super::request::Head;
-use super::{Fault, HttpConnection, Outcome, body, commands, who};
+use super::{Fault, HttpConnection, Outcome, body, commands};
 use crate::entry::{AccountId, EntryId, FileRef, FileState};
 use crate::limits;
 use crate::readers::Asker;
@@ -60,7 +59,7 @@ pub(super) async fn run(
 
 /// What there is of the file of a message, if the account may see it.
 async fn state(
-    on: &HttpConnection,
+    on: &mut HttpConnection,
     account: AccountId,
     id: EntryId,
 ) -> Result<Option<FileState>, Denial> {
@@ -71,11 +70,10 @@ async fn state(
 
 /// The account of somebody who logs in for it.
 async fn logged_in(on: &mut HttpConnection, head: &Head) -> Result<AccountId, Denial> {
-    let login = who::login(head, false, on).await?;
-    let mut link = Link::log_in(&mut on.admission, &login, "quiet").await?;
-    commands::must_be_whole(&mut link).await?;
+    let mut account = on.log_in(head).await?;
+    commands::must_be_whole(&mut account.link).await?;
     let asker = Asker { origin: on.origin, account: None, logs_in: false };
-    let handle = login.handle;
+    let handle = account.handle;
     let known = on.shared.services.readers.ask(asker, move |reader| reader.account(&handle));
     let known = known.await.map_err(|_| Denial::unreadable())?;
     Ok(known.ok_or_else(Denial::wrong_secret)?.id)
@@ -92,7 +90,7 @@ struct StoredFile {
 
 impl StoredFile {
     /// The next part; empty at the end.
-    async fn next(&mut self, on: &HttpConnection) -> Result<Vec<u8>, Denial> {
+    async fn next(&mut self, on: &mut HttpConnection) -> Result<Vec<u8>, Denial> {
         let left = usize::try_from(self.file.bytes - self.at).unwrap_or(usize::MAX);
         let (hash, at, length) = (self.file.hash, self.at, left.min(limits::FILE_ROW));
         if length == 0 {
@@ -128,7 +126,7 @@ impl StoredFile {
     }
 
     /// Whether the message still has it.
-    async fn is_kept(&self, on: &HttpConnection) -> Result<bool, Denial> {
+    async fn is_kept(&mut self, on: &mut HttpConnection) -> Result<bool, Denial> {
         let StoredFile { account, id, .. } = *self;
         let state = state(on, account, id).await?;
         Ok(matches!(state, Some(FileState::Kept(file)) if file == self.file))

@@ -111,7 +111,9 @@ impl Subscription<'_> {
             (Scope::Everything, Target::Group(name)) => format!("#{name}: {}", entry.from),
             _ => entry.from.to_string(),
         };
-        if !self.filter.wants(&written_id(entry.id), &title, text, priority) {
+        if let Some(filter) = &self.filter
+            && !filter.wants(&written_id(entry.id), &title, text, priority)
+        {
             return;
         }
         let keep = i64::try_from(self.on.shared.keep).unwrap_or_default();

@@ -87,7 +87,7 @@ impl HttpConnection {
     /// # Errors
     /// The database cannot be read, or there is no such account.
     pub(super) async fn file_link(
-        &self,
+        &mut self,
         base: &str,
         me: &Handle,
         (id, name): (EntryId, &str),
@@ -130,7 +130,11 @@ impl HttpConnection {
     ///
     /// # Errors
     /// It is none, or its time is over.
-    pub(super) async fn by_file_token(&self, said: &str, id: EntryId) -> Result<AccountId, Denial> {
+    pub(super) async fn by_file_token(
+        &mut self,
+        said: &str,
+        id: EntryId,
+    ) -> Result<AccountId, Denial> {
         let Some(token) = FileToken::parse(said) else { return Err(self.no_link().await) };
         let account = token.account;
         let secret = self.shared.services.readers.ask(self.asker(None), move |reader| {
@@ -150,7 +154,7 @@ impl HttpConnection {
         Ok(account)
     }
 
-    async fn no_link(&self) -> Denial {
+    async fn no_link(&mut self) -> Denial {
         match self.wrong_token().await {
             Ok(()) => Denial::new(40401, "there is no such file here, or the link is for another"),
             Err(denial) => denial,

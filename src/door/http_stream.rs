@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use smol::Timer;
-use smol::future::FutureExt;
 
 use crate::counters::Counters;
 use crate::limits;
@@ -22,16 +22,23 @@ thread_local! {
 pub struct HttpStream {
     stream: Stream,
     counters: Arc<Counters>,
+    /// There may be something to read. Short reads take all there is, and to find nothing takes a
+    /// system call.
+    is_readable: bool,
     /// What has come and was not taken.
     pub input: Vec<u8>,
     /// What waits to be sent, and how much of it is.
     output: Vec<u8>,
     sent: usize,
+    /// Set for the first of the deadlines since it last rang. Those after it are later, mostly, and
+    /// to set a timer takes a system call.
+    alarm: Option<Box<(Instant, Timer)>>,
 }
 
 impl HttpStream {
     pub fn new(stream: Stream, counters: Arc<Counters>) -> HttpStream {
-        HttpStream { stream, counters, input: Vec::new(), output: Vec::new(), sent: 0 }
+        let (input, output) = (Vec::new(), Vec::new());
+        HttpStream { stream, counters, is_readable: true, input, output, sent: 0, alarm: None }
     }
 
     /// Adds what has come to the input; ready with the number of bytes, 0 at the end.
@@ -40,20 +47,25 @@ impl HttpStream {
     /// The connection is lost.
     pub fn poll_fill(&mut self, cx: &mut Context) -> Poll<io::Result<usize>> {
         loop {
+            if !self.is_readable {
+                // TLS may have to write before it can read.
+                if self.stream.is_owing() && self.stream.poll_writable(cx)?.is_ready() {
+                    self.stream.flush()?;
+                }
+                ready!(self.stream.poll_readable(cx))?;
+                self.is_readable = true;
+            }
             let read = READ_BUFFER.with_borrow_mut(|buffer| {
                 let read = self.stream.read(buffer)?;
                 self.input.extend_from_slice(&buffer[..read.unwrap_or_default()]);
                 io::Result::Ok(read)
             });
-            if let Some(n) = read? {
+            let read = read?;
+            self.is_readable = read == Some(limits::READ);
+            if let Some(n) = read {
                 self.counters.received.add(n as u64);
                 return Poll::Ready(Ok(n));
             }
-            // TLS may have to write before it can read.
-            if self.stream.is_owing() && self.stream.poll_writable(cx)?.is_ready() {
-                self.stream.flush()?;
-            }
-            ready!(self.stream.poll_readable(cx))?;
         }
     }
 
@@ -62,7 +74,31 @@ impl HttpStream {
     /// # Errors
     /// `TimedOut`, or the connection is lost.
     pub async fn fill(&mut self, deadline: Instant) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_fill(cx)).or(late_at(deadline)).await
+        poll_fn(|cx| match self.poll_fill(cx) {
+            Poll::Pending => self.poll_late(deadline, cx),
+            filled => filled,
+        })
+        .await
+    }
+
+    /// Fails with `TimedOut` at a deadline.
+    fn poll_late<T>(&mut self, deadline: Instant, cx: &mut Context) -> Poll<io::Result<T>> {
+        loop {
+            let alarm = match &mut self.alarm {
+                Some(alarm) if alarm.0 <= deadline => alarm,
+                other => other.insert(Box::new((deadline, Timer::at(deadline)))),
+            };
+            let now = ready!(Pin::new(&mut alarm.1).poll(cx));
+            self.alarm = None;
+            if now >= deadline {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
+    }
+
+    /// Forgets the deadlines: what follows has its own.
+    pub fn disarm(&mut self) {
+        self.alarm = None;
     }
 
     /// Puts bytes behind those that wait to be sent.
@@ -102,11 +138,7 @@ impl HttpStream {
     /// # Errors
     /// `TimedOut`: the peer took no byte for [`limits::STALLED_TIME`]. Or the connection is lost.
     pub async fn flush(&mut self) -> io::Result<()> {
-        while self.pending() > 0 {
-            let late = late_at(Instant::now() + limits::STALLED_TIME);
-            poll_fn(|cx| self.poll_send(cx)).or(late).await?;
-        }
-        Ok(())
+        self.flush_by(|| Instant::now() + limits::STALLED_TIME).await
     }
 
     /// The same for the last words to a peer, who is not waited for long.
@@ -115,7 +147,19 @@ impl HttpStream {
     /// They were not all taken in time, or the connection is lost.
     pub async fn flush_last(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + limits::FAREWELL_TIME;
-        self.flush().or(late_at(deadline)).await
+        self.flush_by(|| deadline).await
+    }
+
+    async fn flush_by(&mut self, deadline: impl Fn() -> Instant) -> io::Result<()> {
+        while self.pending() > 0 {
+            let deadline = deadline();
+            let sent = poll_fn(|cx| match self.poll_send(cx) {
+                Poll::Pending => self.poll_late(deadline, cx),
+                sent => sent,
+            });
+            sent.await?;
+        }
+        Ok(())
     }
 
     pub fn is_tls(&self) -> bool {
@@ -138,10 +182,4 @@ impl HttpStream {
             self.input = Vec::new();
         }
     }
-}
-
-/// Fails with `TimedOut` then.
-async fn late_at<T>(deadline: Instant) -> io::Result<T> {
-    Timer::at(deadline).await;
-    Err(io::ErrorKind::TimedOut.into())
 }

@@ -55,8 +55,8 @@ impl Admission {
     }
 
     /// Makes it ready for the next session; false if there are too many connections by now.
-    fn renew(&mut self) -> bool {
-        if std::mem::replace(&mut self.is_used, true) {
+    pub fn renew(&mut self) -> bool {
+        if std::mem::take(&mut self.is_used) {
             self.services.roster.leave(self.id);
             match enter(&self.services, self.peer) {
                 Some((id, outbox)) => (self.id, self.outbox) = (id, outbox),
@@ -108,6 +108,7 @@ impl Link {
         if !admission.renew() {
             return Err(Denial::ended(Some(Bye::TooMany)));
         }
+        admission.is_used = true;
         let (near, far) = pipe();
         let (id, services) = (admission.id, admission.services.clone());
         let stream = Stream::new(Socket::Pipe(near), None);
@@ -163,9 +164,8 @@ impl Link {
             match self.far.read(&mut buffer) {
                 Ok(0) => return Poll::Ready(Err(self.bye)),
                 Ok(n) => self.input.extend_from_slice(&buffer[..n]),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    let _ = ready!(self.far.poll_readable(cx));
-                }
+                // Whatever lets the session go on wakes the task.
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
                 Err(_) => return Poll::Ready(Err(self.bye)),
             }
         }
@@ -207,7 +207,7 @@ impl Link {
                     Ok(n) => bytes = &bytes[n..],
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                         self.run(cx);
-                        ready!(self.far.poll_writable(cx))?;
+                        ready!(self.far.poll_writable())?;
                     }
                     Err(e) => return Poll::Ready(Err(e)),
                 }

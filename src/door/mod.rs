@@ -1,8 +1,9 @@
 //! papo over HTTP/1.1: ntfy's API, for programs that notify and programs that are notified.
 //!
-//! Each request logs in to an ordinary session over a pipe in memory (`link`), and is carried out
-//! with its commands. So it can do what a client of papo/1 can do, and every rule and limit of
-//! sessions applies. There are no rules and no state here, and no outgoing connections.
+//! Each request logs in to an ordinary session over a pipe in memory (`link`), or takes that of the
+//! request before it (`account_link`), and is carried out with its commands. So it can do what a
+//! client of papo/1 can do, and every rule and limit of sessions applies. There are no rules and no
+//! state here, and no outgoing connections.
 //!
 //! `request` parses the head of a request and `body` reads the rest; `who` parses the credentials
 //! and `topics` the names of conversations. `publish` turns a request into a message, `shapes` does
@@ -13,6 +14,7 @@
 //! from where `since` says (`history` finds it); `feed` turns it into `events`, which have four
 //! forms, and `websocket` has the frames. `routes` says what is where.
 
+mod account_link;
 mod actions;
 mod answer;
 mod attachment;
@@ -55,10 +57,12 @@ use crate::limits;
 use crate::origin::Origin;
 use crate::session::{Peer, Services, Stream};
 use crate::wire::rows::Bye;
+use account_link::AccountLink;
 use answer::{Denial, Response};
 use http_stream::HttpStream;
 use link::Admission;
 use request::Head;
+use subscribe::StreamRequest;
 
 /// What all connections share.
 pub struct HttpServices {
@@ -73,6 +77,8 @@ pub struct HttpConnection {
     shared: Arc<HttpServices>,
     stream: HttpStream,
     admission: Admission,
+    /// The session of the last request.
+    kept: Option<AccountLink>,
     origin: Origin,
     /// When its current turn began.
     turn: Instant,
@@ -108,16 +114,31 @@ enum Outcome {
     Answer(Response),
     /// It was answered, and the connection is to end.
     Done,
+    /// It asks for a stream, with which the connection ends.
+    Stream(Box<StreamRequest>),
+}
+
+/// How far a request was served.
+enum Served {
+    /// It was answered. `keep`: another may follow.
+    Request { keep: bool },
+    /// It asks for a stream. `shown`: its path for the log.
+    Stream { asked: Box<StreamRequest>, shown: String },
 }
 
 impl HttpConnection {
     /// Lets a connection in; `None` if there are too many.
-    pub fn new(shared: Arc<HttpServices>, stream: Stream, peer: Peer) -> Option<HttpConnection> {
+    pub fn new(
+        shared: Arc<HttpServices>,
+        stream: Stream,
+        peer: Peer,
+    ) -> Option<Box<HttpConnection>> {
         let admission = Admission::new(shared.services.clone(), peer)?;
         log::debug!("session {}: from {peer}, by HTTP", admission.id().0);
         let stream = HttpStream::new(stream, shared.services.counters.clone());
         let (origin, turn) = (peer.origin, Instant::now());
-        Some(HttpConnection { shared, stream, admission, origin, turn })
+        let kept = None;
+        Some(Box::new(HttpConnection { shared, stream, admission, kept, origin, turn }))
     }
 
     /// Yields to other sessions if this one's turn is over.
@@ -137,22 +158,22 @@ impl HttpConnection {
     ///
     /// # Errors
     /// There were too many.
-    async fn wrong_token(&self) -> Result<(), Denial> {
+    async fn wrong_token(&mut self) -> Result<(), Denial> {
         let wrong = self.shared.services.wrong_token(self.admission.id(), self.origin).await;
         wrong.map_err(|refusal| Denial::too_fast(&refusal))
     }
 
     /// Serves the connection to its end.
-    pub async fn run(mut self) {
+    pub async fn run(mut self: Box<Self>) {
         let mut is_first = true;
         while let Ok(true) = self.serve(is_first).await {
             is_first = false;
             self.give_way().await;
         }
         if self.stream.flush_last().await.is_ok() {
-            let HttpConnection { stream, admission, .. } = self;
+            let HttpConnection { stream, admission, kept, .. } = *self;
             // It counts as gone from here on.
-            drop(admission);
+            drop((kept, admission));
             stream.close().await;
         }
     }
@@ -172,27 +193,65 @@ impl HttpConnection {
             }
             Err(Fault::Gone) => return Err(Fault::Gone),
         };
-        let outcome = match self.admission.bye() {
+        // Boxed apart, so that a stream takes no more memory than it needs.
+        match Box::pin(self.carry_out(head)).await? {
+            Served::Request { keep } => Ok(keep),
+            Served::Stream { asked, shown } => {
+                let ended = Box::pin(asked.serve(self)).await;
+                if let Err(Fault::Denied(denial)) = ended {
+                    self.push(&denial.into(), ("GET", &shown), false);
+                } else {
+                    self.shared.services.counters.http_requests.add(1);
+                    ended?;
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// Carries out a request up to its answer.
+    async fn carry_out(&mut self, head: Head) -> Result<Served, Fault> {
+        let outcome = match self.bye() {
             Some(bye) => Err(Denial::ended(Some(bye)).into()),
-            None => Box::pin(routes::carry_out(self, &head)).await,
+            None => routes::carry_out(self, &head).await,
         };
-        let counters = self.shared.services.counters.clone();
         let (answer, keep) = match outcome {
             Ok(Outcome::Answer(answer)) => (answer, head.keep),
             Ok(Outcome::Done) => {
-                counters.http_requests.add(1);
-                return Ok(false);
+                self.shared.services.counters.http_requests.add(1);
+                return Ok(Served::Request { keep: false });
+            }
+            Ok(Outcome::Stream(asked)) => {
+                return Ok(Served::Stream { asked, shown: routes::shown(&head) });
             }
             // Its body may not have been read, so nothing after it can be understood.
             Err(Fault::Denied(denial)) => (denial.into(), false),
             Err(Fault::Gone) => return Err(Fault::Gone),
         };
-        let id = self.admission.id().0;
-        log::debug!("session {id}: {} {} {}", head.method, routes::shown(&head), answer.status);
-        counters.http_requests.add(1);
-        self.stream.push(&answer.bytes(keep, head.method == "HEAD"));
+        if !keep {
+            self.kept = None;
+        }
+        self.push(&answer, (&head.method, &routes::shown(&head)), keep);
         self.stream.flush().await?;
-        Ok(keep)
+        Ok(Served::Request { keep })
+    }
+
+    /// Puts an answer behind what waits to be sent.
+    fn push(&mut self, answer: &Response, (method, path): (&str, &str), keep: bool) {
+        let id = self.admission.id().0;
+        log::debug!("session {id}: {method} {path} {}", answer.status);
+        self.shared.services.counters.http_requests.add(1);
+        self.stream.push(&answer.bytes(keep, method == "HEAD"));
+    }
+
+    /// Why the connection must end. The end of a session that is kept is no reason: the next request
+    /// logs in again.
+    fn bye(&mut self) -> Option<Bye> {
+        let bye = self.admission.bye()?;
+        if self.kept.take().is_none() {
+            return Some(bye);
+        }
+        if self.admission.renew() { self.admission.bye() } else { Some(Bye::TooMany) }
     }
 
     /// Reads the head of the next request; `None` if there is none.
@@ -212,7 +271,11 @@ impl HttpConnection {
                 Ok(Err(bye))
             };
             let filled = async { self.stream.fill(deadline).await.map(Ok) };
-            match ended.or(filled).await {
+            let woken = ended.or(filled).await;
+            if matches!(woken, Ok(Err(_))) && self.bye().is_none() {
+                continue;
+            }
+            match woken {
                 // Whoever is over a limit is told so, once it has said what it wants.
                 Ok(Err(Bye::TooMany)) if self.stream.input.is_empty() => {
                     self.stream.fill(deadline).await?;

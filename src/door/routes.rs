@@ -1,5 +1,6 @@
 //! What is where: the paths of ntfy's API, and what carries them out.
 
+use super::account_link::AccountLink;
 use super::answer::{Denial, Response, TEXT, object};
 use super::commands::{self, Scheduled, written_id};
 use super::events::{Event, Format};
@@ -8,12 +9,12 @@ use super::notice::{Notice, cut};
 use super::publish::{self, Params, PublishOptions};
 use super::request::{Framing, Head};
 use super::sequence::{self, Sequence};
+use super::subscribe::{self, StreamRequest};
 use super::topics::{self, Scope, Topic};
 use super::upload::{FileUpload, Received};
-use super::who::{self, Login};
-use super::{Fault, HttpConnection, Outcome, body, download, json, shapes, subscribe};
+use super::who;
+use super::{Fault, HttpConnection, Outcome, body, download, json, shapes};
 use crate::limits;
-use crate::name::Handle;
 use crate::wire::columns::written_time;
 use crate::wire::reply::Reply;
 
@@ -70,7 +71,8 @@ pub(super) async fn carry_out(on: &mut HttpConnection, head: &Head) -> Result<Ou
         ("GET", [topic, "publish" | "send" | "trigger"]) => on.publish(head, topic, None).await,
         ("GET", [names, "auth"]) => on.may_subscribe(head, names).await,
         ("GET", [names, form]) if let Some(format) = Format::of(form) => {
-            subscribe::run(on, head, names, format).await
+            let asked = StreamRequest::of(on, head, names, format).await?;
+            Ok(Outcome::Stream(Box::new(asked)))
         }
         ("DELETE", [topic, id]) => on.delete(head, topic, id).await,
         (_, [topic, id, "clear" | "read"]) if writes => on.clear(head, topic, id).await,
@@ -109,10 +111,6 @@ impl HttpConnection {
         Ok(Outcome::Answer(answer))
     }
 
-    async fn login(&self, head: &Head) -> Result<Login, Denial> {
-        who::login(head, false, self).await
-    }
-
     /// Publishing to a topic; `sequence` is the sequence id in the address.
     async fn publish(
         &mut self,
@@ -120,27 +118,27 @@ impl HttpConnection {
         name: &str,
         sequence: Option<&str>,
     ) -> Result<Outcome, Fault> {
-        let login = self.login(head).await?;
-        let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
+        let mut account = self.log_in(head).await?;
         let topic = Topic::new(name)?;
         let params = Params { head, json: None };
         let order = params.order(sequence, self.now())?;
-        match self.receive(&mut link, &params, &order).await? {
+        let answer = match self.receive(&mut account.link, &params, &order).await? {
             Received::Text(body) => {
                 let notice = params.notice(&body)?;
-                self.say(&mut link, &login.handle, &topic, &notice, &order).await
+                self.say(&mut account, &topic, &notice, &order).await?
             }
             Received::File { name } => {
                 let file = FileUpload { caption: params.caption(&name)?, name, head };
-                self.say_file(&mut link, &login.handle, &topic, &file, &order).await
+                self.say_file(&mut account, &topic, &file, &order).await?
             }
-        }
+        };
+        Ok(self.answer(account, answer))
     }
 
     /// Publishing to `/`, where JSON says to which topic.
     async fn publish_json(&mut self, head: &Head) -> Result<Outcome, Fault> {
-        let login = match self.login(head).await {
-            Ok(login) => Some(login),
+        let account = match self.log_in(head).await {
+            Ok(account) => Some(account),
             // The topic may be a hook. From a stranger not much is read.
             Err(denial) if denial == Denial::nobody() => match head.framing {
                 Framing::Length(1..=limits::HTTP_HEAD) => None,
@@ -148,15 +146,11 @@ impl HttpConnection {
             },
             Err(denial) => return Err(denial.into()),
         };
-        let mut link = match &login {
-            Some(login) => Some(Link::log_in(&mut self.admission, login, "quiet").await?),
-            None => None,
-        };
         let body = body::read(head, &mut self.stream, limits::HTTP_BODY).await?;
         let said = json::parse(&body, 40024);
         let name = said.as_ref().ok().and_then(|json| json.get("topic")?.as_str());
         let name = name.unwrap_or_default().to_owned();
-        if link.is_none() && !who::is_token(&name) {
+        if account.is_none() && !who::is_token(&name) {
             return Err(Denial::nobody().into());
         }
         let said = said?;
@@ -165,28 +159,28 @@ impl HttpConnection {
         }
         let params = Params { head, json: Some(&said) };
         let order = params.order(None, self.now())?;
-        if let (Some(link), Some(login)) = (&mut link, &login) {
+        if let Some(mut account) = account {
             let topic = Topic::new(&name)?;
             let notice = params.notice(b"")?;
-            return self.say(link, &login.handle, &topic, &notice, &order).await;
+            let answer = self.say(&mut account, &topic, &notice, &order).await?;
+            return Ok(self.answer(account, answer));
         }
         order.must_be_plain()?;
-        let (login, target) = who::hook(&name, self).await?;
-        let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
+        let (mut account, target) = self.log_in_hook(&name).await?;
         let text = cut(&params.notice(b"")?.text(), limits::HOOK_TEXT);
-        commands::say(&mut link, &target, &text, order.key).await?;
-        Ok(Outcome::Answer(Response::text("ok")))
+        commands::say(&mut account.link, &target, &text, order.key).await?;
+        Ok(self.answer(account, Response::text("ok")))
     }
 
     /// Says a notice, waits for its readers if that is asked for, and answers.
     async fn say(
         &mut self,
-        link: &mut Link,
-        me: &Handle,
+        account: &mut AccountLink,
         topic: &Topic,
         notice: &Notice,
         order: &PublishOptions<'_>,
-    ) -> Result<Outcome, Fault> {
+    ) -> Result<Response, Fault> {
+        let AccountLink { link, handle: me, .. } = account;
         let (target, text) = (topic.target()?, notice.text());
         let PublishOptions { key, wait, due, sequence } = order;
         if let Some(due) = due {
@@ -194,7 +188,7 @@ impl HttpConnection {
                 Scheduled::Waiting(number, time) => (sequence::later_id(number), time),
                 Scheduled::Said(said) => (written_id(said.id), said.time),
             };
-            return Ok(Outcome::Answer(publish::published(&id, time, None, topic, notice, None)));
+            return Ok(publish::published(&id, time, None, topic, notice, None));
         }
         if wait.is_some() {
             // Or the message would be sent, and the wait refused.
@@ -213,7 +207,13 @@ impl HttpConnection {
             self.reply_while_there(link).await?;
         }
         let (id, sequence) = (written_id(said.id), sequence.as_ref());
-        Ok(Outcome::Answer(publish::published(&id, said.time, sequence, topic, notice, None)))
+        Ok(publish::published(&id, said.time, sequence, topic, notice, None))
+    }
+
+    /// The answer to a request, whose session stays for the next one.
+    fn answer(&mut self, account: AccountLink, answer: Response) -> Outcome {
+        self.keep(account);
+        Outcome::Answer(answer)
     }
 
     /// Waits for a reply that may take long, as long as the peer is there.
@@ -233,8 +233,7 @@ impl HttpConnection {
     }
 
     async fn hook(&mut self, head: &Head, token: &str, shape: Shape) -> Result<Outcome, Fault> {
-        let (login, target) = who::hook(token, self).await?;
-        let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
+        let (mut account, target) = self.log_in_hook(token).await?;
         let body = body::read(head, &mut self.stream, limits::HTTP_BODY).await?;
         let mut notice = match shape {
             Shape::Gotify => gotify(head, &body),
@@ -260,9 +259,9 @@ impl HttpConnection {
         }
         let notice = notice.cleaned();
         let text = cut(&notice.text(), limits::HOOK_TEXT);
-        let said = commands::say(&mut link, &target, &text, publish::key(head)?).await?;
+        let said = commands::say(&mut account.link, &target, &text, publish::key(head)?).await?;
         if shape != Shape::Gotify {
-            return Ok(Outcome::Answer(Response::text("ok")));
+            return Ok(self.answer(account, Response::text("ok")));
         }
         let fields = [
             ("id", said.id.0.into()),
@@ -272,70 +271,71 @@ impl HttpConnection {
             ("priority", notice.priority.unwrap_or(3).into()),
             ("date", written_time(said.time).into()),
         ];
-        Ok(Outcome::Answer(Response::json(&object(fields))))
+        Ok(self.answer(account, Response::json(&object(fields))))
     }
 
     /// `/auth`: whether these topics may be subscribed to.
     async fn may_subscribe(&mut self, head: &Head, names: &str) -> Result<Outcome, Fault> {
-        let login = self.login(head).await?;
-        let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
+        let mut account = self.log_in(head).await?;
         for topic in Topic::list(names)? {
-            let checked = subscribe::check(&mut link, &topic).await;
+            let checked = subscribe::check(&mut account.link, &topic).await;
             // ntfy's apps know nothing else here than that they must not.
             checked.map_err(|denial| match denial.code {
                 40401 => Denial { code: 40301, ..denial },
                 _ => denial,
             })?;
         }
+        self.keep(account);
         self.plain(head, Response::json(&object([("success", true.into())]))).await
     }
 
     /// `PUT /<topic>/<id>/clear`: it was read.
     async fn clear(&mut self, head: &Head, name: &str, id: &str) -> Result<Outcome, Fault> {
-        let login = self.login(head).await?;
+        let mut account = self.log_in(head).await?;
+        let link = &mut account.link;
         body::read(head, &mut self.stream, limits::HTTP_HEAD).await?;
-        let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
         let (topic, sequence) = (Topic::new(name)?, Sequence::new(id)?);
         let id = match &topic.scope {
-            Scope::One(target) => sequence.message(&mut link, target).await?,
+            Scope::One(target) => sequence.message(link, target).await?,
             Scope::Everything => sequence.number()?,
         };
         link.send(format!("READ {}\n", id.0).as_bytes()).await?;
         link.reply().await?;
         let cleared = Event::clear(id, self.now(), &topic.spelled, id);
-        Ok(Outcome::Answer(Response::json(cleared.json())))
+        Ok(self.answer(account, Response::json(cleared.json())))
     }
 
     /// `DELETE /<topic>/<id>`: the message is gone for everyone, or will not be said.
     async fn delete(&mut self, head: &Head, name: &str, id: &str) -> Result<Outcome, Fault> {
-        let login = self.login(head).await?;
+        let mut account = self.log_in(head).await?;
+        let AccountLink { link, handle: me, .. } = &mut account;
         body::read(head, &mut self.stream, limits::HTTP_HEAD).await?;
-        let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
         let (topic, sequence) = (Topic::new(name)?, Sequence::new(id)?);
         let target = topic.target()?;
         let (id, time) = match sequence.later() {
             Some(number) => {
-                commands::strike(&mut link, number, target).await?;
+                commands::strike(link, number, target).await?;
                 (sequence.spelled.clone(), self.now())
             }
             None => {
-                let id = sequence.message(&mut link, target).await?;
-                sequence::must_be_in(&mut link, &login.handle, &topic, id).await?;
-                let deleted = commands::delete(&mut link, id).await?;
+                let id = sequence.message(link, target).await?;
+                sequence::must_be_in(link, me, &topic, id).await?;
+                let deleted = commands::delete(link, id).await?;
                 (written_id(deleted.id), deleted.time)
             }
         };
         let deleted = Event::delete(&id, time, &topic.spelled, &sequence.spelled);
-        Ok(Outcome::Answer(Response::json(deleted.json())))
+        Ok(self.answer(account, Response::json(deleted.json())))
     }
 
     async fn account(&mut self, head: &Head) -> Result<Outcome, Fault> {
-        let name = match self.login(head).await {
-            Ok(login) => {
-                let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
+        let name = match self.log_in(head).await {
+            Ok(mut account) => {
                 // An address that may only write does not show whose it is.
-                commands::must_be_whole(&mut link).await?;
-                login.handle.to_string()
+                commands::must_be_whole(&mut account.link).await?;
+                let name = account.handle.to_string();
+                self.keep(account);
+                name
             }
             Err(denial) if denial == Denial::nobody() => "*".to_owned(),
             Err(denial) => return Err(denial.into()),
@@ -377,8 +377,8 @@ impl HttpConnection {
 
     /// `POST /v1/account/token`: a token for the program that asks, under its label.
     async fn new_token(&mut self, head: &Head) -> Result<Outcome, Fault> {
-        let login = self.login(head).await?;
-        let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
+        let mut account = self.log_in(head).await?;
+        let link = &mut account.link;
         let body = body::read(head, &mut self.stream, limits::HTTP_BODY).await?;
         let said = if body.is_empty() { b"{}" } else { &body[..] };
         let said = json::parse(said, 40017)?;
@@ -393,7 +393,7 @@ impl HttpConnection {
             match link.reply().await {
                 Ok(Reply::TokenMade { label, token }) => {
                     let fields = [("token", (&*token).into()), ("label", (&*label).into())];
-                    return Ok(Outcome::Answer(Response::json(&object(fields))));
+                    return Ok(self.answer(account, Response::json(&object(fields))));
                 }
                 Err(denial) if denial.code == 40901 => {}
                 Ok(_) => return Err(Denial::new(50001, "bug: this is not a token").into()),

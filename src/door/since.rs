@@ -68,7 +68,7 @@ impl Since {
 }
 
 /// What a subscriber wants of what there is; empty: everything.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     id: Option<String>,
     message: Option<String>,
@@ -91,6 +91,11 @@ impl Filter {
             priorities: priorities.map(parse_priority).collect::<Result<_, _>>()?,
             tags: head.param(&["x-tags", "tags", "tag", "ta"]).is_some(),
         })
+    }
+
+    /// Whether everything is wanted.
+    pub fn is_empty(&self) -> bool {
+        *self == Filter::default()
     }
 
     pub fn wants(&self, id: &str, title: &str, message: &str, priority: u8) -> bool {

@@ -20,7 +20,8 @@ use super::request::Head;
 use super::since::{Filter, Since};
 use super::topics::{Scope, Topic};
 use super::websocket::{self, Frame, Opcode};
-use super::{Fault, HttpConnection, Outcome, file_link, who};
+use super::who::{self, Login};
+use super::{Fault, HttpConnection, file_link};
 use crate::counters::Counters;
 use crate::entry::{EntryId, Millis};
 use crate::limits;
@@ -42,64 +43,104 @@ pub async fn check(link: &mut Link, topic: &Topic) -> Result<(), Denial> {
     link.reply().await.map(drop)
 }
 
-/// Serves a subscription to its end.
-pub(super) async fn run(
-    on: &mut HttpConnection,
-    head: &Head,
-    names: &str,
+/// What a request to subscribe asks for.
+pub struct StreamRequest {
+    topics: Vec<Topic>,
+    /// The topics, as they were asked for.
+    names: Box<str>,
+    /// What the addresses of files begin with.
+    base: Box<str>,
+    login: Login,
+    since: Since,
+    filter: Filter,
     format: Format,
-) -> Result<Outcome, Fault> {
-    let topics = Topic::list(names)?;
-    let may_be_asked = matches!(format, Format::Sse | Format::WebSocket);
-    let login = who::login(head, may_be_asked, on).await?;
-    let accepted = match format {
-        Format::WebSocket => Some(websocket::accept(head)?),
-        _ => None,
-    };
-    let now = on.shared.services.clock.now();
-    let is_poll = head.flag(&["x-poll", "poll", "po"]);
-    let (since, filter) = (Since::of(head, is_poll, now)?, Filter::of(head)?);
-    let link = Link::log_in(&mut on.admission, &login, "watch").await?;
-    let keepalive = on.shared.keepalive;
-    let mut stream = Subscription {
-        topics,
-        names,
-        base: file_link::base(head, on.stream.is_tls()).into(),
-        me: login.handle,
-        filter,
-        format,
-        is_chunked: head.is_modern,
-        is_poll,
-        link,
-        upto: EntryId(0),
-        newest: EntryId(0),
-        floors: Floors::None,
-        passed_over: EntryId(0),
-        is_live: false,
-        sent: VecDeque::new(),
-        keepalive: Timer::interval(keepalive.stream),
-        ping: Timer::interval(keepalive.ping),
-        is_heard: true,
-        stalled: None,
-        in_a_row: 0,
-        on,
-    };
-    stream.begin().await?;
-    let floor = stream.look_up(since).await?;
-    match accepted {
-        Some(accepted) => stream.on.stream.push(accepted.as_bytes()),
-        None => {
-            let chunked = if head.is_modern { "Transfer-Encoding: chunked\r\n" } else { "" };
-            let more = format!("{chunked}X-Accel-Buffering: no\r\n");
-            let begin = answer_head(200, format.kind(), false, &more);
-            stream.on.stream.push(begin.as_bytes());
-        }
+    is_poll: bool,
+    is_chunked: bool,
+    /// The header lines that accept a WebSocket.
+    accepted: Option<String>,
+}
+
+impl StreamRequest {
+    /// # Errors
+    /// It is invalid, or shows no credentials that could be right.
+    pub(super) async fn of(
+        on: &mut HttpConnection,
+        head: &Head,
+        names: &str,
+        format: Format,
+    ) -> Result<StreamRequest, Denial> {
+        let topics = Topic::list(names)?;
+        let may_be_asked = matches!(format, Format::Sse | Format::WebSocket);
+        let login = who::login(head, may_be_asked, on).await?;
+        let accepted = match format {
+            Format::WebSocket => Some(websocket::accept(head)?),
+            _ => None,
+        };
+        let is_poll = head.flag(&["x-poll", "poll", "po"]);
+        Ok(StreamRequest {
+            topics,
+            names: names.into(),
+            base: file_link::base(head, on.stream.is_tls()).into(),
+            login,
+            since: Since::of(head, is_poll, on.now())?,
+            filter: Filter::of(head)?,
+            format,
+            is_poll,
+            is_chunked: head.is_modern,
+            accepted,
+        })
     }
-    let open = OpenStream::new(stream.on.shared.services.counters.clone());
-    let ended = stream.serve(floor).await;
-    drop(open);
-    stream.end(ended).await;
-    Ok(Outcome::Done)
+
+    /// Serves the subscription to its end.
+    ///
+    /// # Errors
+    /// It was refused before it began, or the peer is gone.
+    pub(super) async fn serve(self: Box<Self>, on: &mut HttpConnection) -> Result<(), Fault> {
+        let link = on.open_session(&self.login, "watch").await?;
+        let StreamRequest { topics, names, base, login, since, filter, format, .. } = *self;
+        let (is_poll, is_chunked, accepted) = (self.is_poll, self.is_chunked, self.accepted);
+        let keepalive = on.shared.keepalive;
+        let mut stream = Subscription {
+            topics,
+            names,
+            base,
+            me: login.handle,
+            filter: Some(Box::new(filter)).filter(|filter| !filter.is_empty()),
+            format,
+            is_chunked,
+            is_poll,
+            link,
+            upto: EntryId(0),
+            newest: EntryId(0),
+            floors: Floors::None,
+            passed_over: EntryId(0),
+            is_live: false,
+            sent: VecDeque::new(),
+            keepalive: Timer::interval(keepalive.stream),
+            ping: (format == Format::WebSocket).then(|| Timer::interval(keepalive.ping)),
+            is_heard: true,
+            stalled: None,
+            in_a_row: 0,
+            on,
+        };
+        stream.begin().await?;
+        let floor = Box::pin(stream.look_up(since)).await?;
+        match accepted {
+            Some(accepted) => stream.on.stream.push(accepted.as_bytes()),
+            None => {
+                let chunked = if is_chunked { "Transfer-Encoding: chunked\r\n" } else { "" };
+                let more = format!("{chunked}X-Accel-Buffering: no\r\n");
+                let begin = answer_head(200, format.kind(), false, &more);
+                stream.on.stream.push(begin.as_bytes());
+            }
+        }
+        stream.on.stream.disarm();
+        let open = OpenStream::new(stream.on.shared.services.counters.clone());
+        let ended = stream.serve(floor).await;
+        drop(open);
+        stream.end(ended).await;
+        Ok(())
+    }
 }
 
 /// Counts a subscription for as long as it is open.
@@ -171,11 +212,11 @@ pub(super) struct Subscription<'a> {
     pub(super) link: Link,
     pub(super) topics: Vec<Topic>,
     /// The topics, as they were asked for.
-    names: &'a str,
+    names: Box<str>,
     /// What the addresses of files begin with.
     pub(super) base: Box<str>,
     pub(super) me: Handle,
-    pub(super) filter: Filter,
+    pub(super) filter: Option<Box<Filter>>,
     pub(super) format: Format,
     is_chunked: bool,
     is_poll: bool,
@@ -191,7 +232,8 @@ pub(super) struct Subscription<'a> {
     /// The last messages that were sent.
     pub(super) sent: VecDeque<SentNotice>,
     keepalive: Timer,
-    ping: Timer,
+    /// Of a WebSocket.
+    ping: Option<Timer>,
     /// Something has come from a WebSocket's peer since the last Ping.
     is_heard: bool,
     /// When a peer that takes nothing counts as gone.
@@ -321,7 +363,9 @@ impl Subscription<'_> {
             if has_room && ticks(&mut self.keepalive, cx) {
                 return Poll::Ready(Ok(Occasion::Keepalive));
             }
-            if self.format == Format::WebSocket && ticks(&mut self.ping, cx) {
+            if let Some(ping) = &mut self.ping
+                && ticks(ping, cx)
+            {
                 return Poll::Ready(Ok(Occasion::Ping));
             }
             if has_room {
@@ -377,7 +421,7 @@ impl Subscription<'_> {
 
     fn sign(&mut self, name: &'static str) {
         let now = self.on.shared.services.clock.now();
-        self.push(&Event::sign(name, self.upto, now, self.names));
+        self.push(&Event::sign(name, self.upto, now, &self.names));
     }
 
     pub(super) fn push(&mut self, event: &Event) {

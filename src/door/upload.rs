@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use super::account_link::AccountLink;
+use super::answer::Response;
 use super::attachment::{Attachment, file_name, usual_name};
 use super::body::{Body, BodyFill};
 use super::commands::{self, written_id};
@@ -10,10 +12,9 @@ use super::notice::Notice;
 use super::publish::{self, Params, PublishOptions};
 use super::request::{Framing, Head, too_large};
 use super::topics::Topic;
-use super::{Fault, HttpConnection, Outcome, file_link};
+use super::{Fault, HttpConnection, file_link};
 use crate::limits;
 use crate::live_limits::Limit;
-use crate::name::Handle;
 
 /// What the body of a publication was.
 pub(super) enum Received {
@@ -92,12 +93,12 @@ impl HttpConnection {
     /// Sends what was put, and answers.
     pub(super) async fn say_file(
         &mut self,
-        link: &mut Link,
-        me: &Handle,
+        account: &mut AccountLink,
         topic: &Topic,
         file: &FileUpload<'_>,
         order: &PublishOptions<'_>,
-    ) -> Result<Outcome, Fault> {
+    ) -> Result<Response, Fault> {
+        let AccountLink { link, handle: me, .. } = account;
         let (target, FileUpload { name, caption, head }) = (topic.target()?, file);
         if let Some(caption) = caption {
             let key = order.key.map(caption_key);
@@ -114,8 +115,7 @@ impl HttpConnection {
         let notice = Notice { message: name.clone(), ..Notice::default() };
         let notice = caption.as_ref().unwrap_or(&notice);
         let id = written_id(sent.id);
-        let answer = publish::published(&id, sent.time, None, topic, notice, Some(&attachment));
-        Ok(Outcome::Answer(answer))
+        Ok(publish::published(&id, sent.time, None, topic, notice, Some(&attachment)))
     }
 }
 

@@ -8,6 +8,7 @@ use super::request::Head;
 use crate::name::{Handle, Target};
 use crate::readers::Asker;
 use crate::session::token_hash;
+use crate::store::Reader;
 
 /// A handle and a secret, which may still be wrong. Both have the form of one: neither can become
 /// another field or line of a command.
@@ -31,7 +32,7 @@ enum Credential {
 pub(super) async fn login(
     head: &Head,
     may_be_asked: bool,
-    on: &HttpConnection,
+    on: &mut HttpConnection,
 ) -> Result<Login, Denial> {
     let asked_for = head.query("auth").or(head.query("authorization"));
     let credential = match (head.header("authorization"), asked_for) {
@@ -64,7 +65,7 @@ pub(super) async fn login(
 ///
 /// # Errors
 /// There is no such hook.
-pub(super) async fn hook(token: &str, on: &HttpConnection) -> Result<(Login, Target), Denial> {
+pub(super) async fn hook(token: &str, on: &mut HttpConnection) -> Result<(Login, Target), Denial> {
     // One that may do everything must not stand in an address.
     if let Some(secret) = secret(token)
         && let Some((handle, Some(target))) = owner(&secret, on).await?
@@ -88,16 +89,23 @@ pub fn may_hold_token(text: &str) -> bool {
 /// The account of a token, and the target that it is for.
 async fn owner(
     token: &str,
-    on: &HttpConnection,
+    on: &mut HttpConnection,
 ) -> Result<Option<(Handle, Option<Target>)>, Denial> {
     let Some(hash) = token_hash(token) else { return Ok(None) };
-    let asker = Asker { origin: on.origin, account: None, logs_in: true };
-    let found = on.shared.services.readers.ask(asker, move |reader| {
+    let question = move |reader: &mut dyn Reader| {
         let Some(token) = reader.token(&hash)? else { return Ok(None) };
         let account = reader.account_by_id(token.account)?.filter(|account| !account.gone);
         Ok(account.map(|account| (account.handle, token.to)))
-    });
-    found.await.map_err(|_| Denial::unreadable())
+    };
+    let readers = &on.shared.services.readers;
+    let found = match readers.answer_now(question) {
+        Some(found) => found,
+        None => {
+            let asker = Asker { origin: on.origin, account: None, logs_in: true };
+            readers.ask(asker, question).await
+        }
+    };
+    found.map_err(|_| Denial::unreadable())
 }
 
 /// `Authorization`, or what stands for it in an address.

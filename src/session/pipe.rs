@@ -1,36 +1,29 @@
 //! A connection within the process: two bounded rings of bytes. A session at one end takes it for a
 //! socket; the other end is a program of papod's own, which so can do what a client can, and no
 //! more.
+//!
+//! Both ends belong to one task, which runs the session whenever it has written or read, so neither
+//! wakes the other.
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-
-use atomic_waker::AtomicWaker;
+use std::task::Poll;
 
 use crate::limits;
 
 /// One end. Dropping it without [`PipeEnd::shutdown`] is a reset: what the other end has not read is
 /// lost.
 pub struct PipeEnd {
-    /// What this end reads, and what it writes.
-    input: Arc<Ring>,
-    output: Arc<Ring>,
+    /// What the two ends have written.
+    rings: Arc<[Mutex<Ring>; 2]>,
+    /// Which of them this end writes.
+    own: usize,
 }
 
 /// The bytes of one direction.
 #[derive(Default)]
 struct Ring {
-    state: Mutex<RingState>,
-    /// Wakes when there is something to read.
-    reader: AtomicWaker,
-    /// Wakes when there is room again.
-    writer: AtomicWaker,
-}
-
-#[derive(Default)]
-struct RingState {
     bytes: VecDeque<u8>,
     /// The writer has ended its side in order.
     is_finished: bool,
@@ -40,32 +33,37 @@ struct RingState {
 
 /// Two ends that are connected.
 pub fn pipe() -> (PipeEnd, PipeEnd) {
-    let (there, back) = (Arc::new(Ring::default()), Arc::new(Ring::default()));
-    let near = PipeEnd { input: there.clone(), output: back.clone() };
-    (near, PipeEnd { input: back, output: there })
-}
-
-impl Ring {
-    fn state(&self) -> MutexGuard<'_, RingState> {
-        // No code that holds the lock can panic halfway through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    let rings = Arc::<[Mutex<Ring>; 2]>::default();
+    (PipeEnd { rings: rings.clone(), own: 0 }, PipeEnd { rings, own: 1 })
 }
 
 impl PipeEnd {
-    /// Ready once [`PipeEnd::read`] has something to return.
-    pub fn poll_readable(&self, cx: &mut Context) -> Poll<io::Result<()>> {
-        self.input.reader.register(cx.waker());
-        let state = self.input.state();
-        let is_ready = !state.bytes.is_empty() || state.is_finished || state.is_broken;
+    /// What this end reads.
+    fn input(&self) -> MutexGuard<'_, Ring> {
+        self.ring(1 - self.own)
+    }
+
+    /// What this end writes.
+    fn output(&self) -> MutexGuard<'_, Ring> {
+        self.ring(self.own)
+    }
+
+    fn ring(&self, at: usize) -> MutexGuard<'_, Ring> {
+        // No code that holds the lock can panic halfway through a change.
+        self.rings[at].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ready if [`PipeEnd::read`] has something to return; wakes nobody.
+    pub fn poll_readable(&self) -> Poll<io::Result<()>> {
+        let ring = self.input();
+        let is_ready = !ring.bytes.is_empty() || ring.is_finished || ring.is_broken;
         if is_ready { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
-    /// Ready once [`PipeEnd::write`] takes something, or fails.
-    pub fn poll_writable(&self, cx: &mut Context) -> Poll<io::Result<()>> {
-        self.output.writer.register(cx.waker());
-        let state = self.output.state();
-        let is_ready = state.bytes.len() < limits::PIPE || state.is_broken;
+    /// Ready if [`PipeEnd::write`] takes something, or fails; wakes nobody.
+    pub fn poll_writable(&self) -> Poll<io::Result<()>> {
+        let ring = self.output();
+        let is_ready = ring.bytes.len() < limits::PIPE || ring.is_broken;
         if is_ready { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
@@ -74,18 +72,16 @@ impl PipeEnd {
     /// # Errors
     /// `WouldBlock`: there is nothing now. `ConnectionReset`: the other end is gone.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut state = self.input.state();
-        let n = io::Read::read(&mut state.bytes, buffer)?;
+        let mut ring = self.input();
+        let n = io::Read::read(&mut ring.bytes, buffer)?;
         if n > 0 {
-            if state.bytes.is_empty() {
+            if ring.bytes.is_empty() {
                 // An idle connection holds no buffer.
-                state.bytes = VecDeque::new();
+                ring.bytes = VecDeque::new();
             }
-            drop(state);
-            self.input.writer.wake();
             return Ok(n);
         }
-        match (state.is_finished, state.is_broken) {
+        match (ring.is_finished, ring.is_broken) {
             (true, _) => Ok(0),
             (false, true) => Err(io::ErrorKind::ConnectionReset.into()),
             (false, false) => Err(io::ErrorKind::WouldBlock.into()),
@@ -97,97 +93,74 @@ impl PipeEnd {
     /// # Errors
     /// `WouldBlock`: nothing fits now. `BrokenPipe`: the other end is gone, or this one has ended.
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let mut state = self.output.state();
-        if state.is_broken || state.is_finished {
+        let mut ring = self.output();
+        if ring.is_broken || ring.is_finished {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let n = bytes.len().min(limits::PIPE.saturating_sub(state.bytes.len()));
+        let n = bytes.len().min(limits::PIPE.saturating_sub(ring.bytes.len()));
         if n == 0 && !bytes.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        state.bytes.extend(&bytes[..n]);
-        drop(state);
-        self.output.reader.wake();
+        ring.bytes.extend(&bytes[..n]);
         Ok(n)
     }
 
     /// Whether that many bytes fit now.
     pub fn has_room(&self, n: usize) -> bool {
-        self.output.state().bytes.len() + n <= limits::PIPE
+        self.output().bytes.len() + n <= limits::PIPE
     }
 
     /// Ends the writing side: the other end reads what was written, then the end.
     pub fn shutdown(&self) {
-        self.output.state().is_finished = true;
-        self.output.reader.wake();
+        self.output().is_finished = true;
     }
 
     /// Whether nothing can be sent any more.
     pub fn is_gone(&self) -> bool {
-        self.output.state().is_broken
+        self.output().is_broken
     }
 
     /// Bytes that wait to be read.
     pub fn unread(&self) -> usize {
-        self.input.state().bytes.len()
+        self.input().bytes.len()
     }
 }
 
 impl Drop for PipeEnd {
     fn drop(&mut self) {
-        let mut state = self.output.state();
-        if !state.is_finished {
+        let mut ring = self.output();
+        if !ring.is_finished {
             // Half a line must not be taken for a whole one.
-            (state.bytes, state.is_broken) = (VecDeque::new(), true);
+            (ring.bytes, ring.is_broken) = (VecDeque::new(), true);
         }
-        drop(state);
-        let mut state = self.input.state();
-        (state.bytes, state.is_broken) = (VecDeque::new(), true);
-        drop(state);
-        self.output.reader.wake();
-        self.input.writer.wake();
+        drop(ring);
+        let mut ring = self.input();
+        (ring.bytes, ring.is_broken) = (VecDeque::new(), true);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::{Wake, Waker};
-
     use super::*;
-
-    #[derive(Default)]
-    struct Wakes(AtomicUsize);
-
-    impl Wake for Wakes {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 
     fn kind<T: std::fmt::Debug>(done: io::Result<T>) -> io::ErrorKind {
         done.unwrap_err().kind()
     }
 
     #[test]
-    fn it_is_bounded_and_both_ends_wait_for_each_other() {
+    fn it_is_bounded() {
         let (near, far) = pipe();
-        let woken = Arc::new(Wakes::default());
-        let waker = Waker::from(woken.clone());
-        let mut cx = Context::from_waker(&waker);
         let mut buffer = vec![0; 2 * limits::PIPE];
-        assert!(near.poll_readable(&mut cx).is_pending());
+        assert!(near.poll_readable().is_pending());
         assert_eq!(kind(near.read(&mut buffer)), io::ErrorKind::WouldBlock);
         let much = vec![b'x'; limits::PIPE + 1];
         assert_eq!(far.write(&much).unwrap(), limits::PIPE);
-        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
-        assert!(near.poll_readable(&mut cx).is_ready());
-        assert!(far.poll_writable(&mut cx).is_pending());
+        assert!(near.poll_readable().is_ready());
+        assert!(far.poll_writable().is_pending());
         assert_eq!(kind(far.write(b"x")), io::ErrorKind::WouldBlock);
         assert_eq!(near.unread(), limits::PIPE);
         assert_eq!(near.read(&mut buffer[..10]).unwrap(), 10);
-        assert_eq!(woken.0.load(Ordering::Relaxed), 2);
-        assert!(far.poll_writable(&mut cx).is_ready());
+        assert!(far.poll_writable().is_ready());
         assert_eq!(near.read(&mut buffer).unwrap(), limits::PIPE - 10);
     }
 

@@ -85,7 +85,7 @@ impl Socket {
         match self {
             Socket::Tcp(socket) => socket.poll_readable(cx),
             Socket::Unix(socket) => socket.poll_readable(cx),
-            Socket::Pipe(end) => end.poll_readable(cx),
+            Socket::Pipe(end) => end.poll_readable(),
         }
     }
 
@@ -93,7 +93,7 @@ impl Socket {
         match self {
             Socket::Tcp(socket) => socket.poll_writable(cx),
             Socket::Unix(socket) => socket.poll_writable(cx),
-            Socket::Pipe(end) => end.poll_writable(cx),
+            Socket::Pipe(end) => end.poll_writable(),
         }
     }
 

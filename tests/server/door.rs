@@ -9,6 +9,7 @@ mod publishing;
 mod requests;
 mod rest;
 mod security;
+mod sessions;
 mod subscribing;
 mod watching;
 mod websocket;
