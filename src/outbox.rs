@@ -15,6 +15,7 @@ use atomic_waker::AtomicWaker;
 
 use crate::entry::{EntryId, MoveNumber};
 use crate::limits;
+use crate::origin::Origin;
 use crate::wire::rows::Bye;
 pub use block::{Block, Withdrawal};
 
@@ -60,6 +61,8 @@ struct OutboxState {
     is_cut: bool,
     /// See [`Outbox::owner`].
     owner: Box<str>,
+    /// See [`Outbox::origin`].
+    origin: Option<Origin>,
     /// Closed: entries and receipts no longer fit.
     closed: bool,
     /// Something was put in since the last [`Outbox::take`].
@@ -167,6 +170,17 @@ impl Outbox {
     /// Sets what [`Outbox::owner`] returns.
     pub fn set_owner(&self, fields: String) {
         self.state().owner = fields.into();
+    }
+
+    /// Where the session comes from, as limits count it ([`Origin::rate_key`]); `None` before it has
+    /// logged in.
+    pub fn origin(&self) -> Option<Origin> {
+        self.state().origin
+    }
+
+    /// Sets what [`Outbox::origin`] returns.
+    pub fn set_origin(&self, origin: Option<Origin>) {
+        self.state().origin = origin;
     }
 
     fn state(&self) -> MutexGuard<'_, OutboxState> {

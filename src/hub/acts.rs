@@ -15,13 +15,13 @@ impl HubState {
         let Some(seat) = self.seats.get(&session) else {
             return 0;
         };
-        let who = seat.who(session);
+        let (who, party) = (seat.who(session), seat.party());
         self.looked_up += self.owed.remove(&who.account).unwrap_or_default();
         let mut count = 0;
         let mut acts = acts.into_iter();
         while let Some(mut act) = acts.next() {
             if act.is_long() && !self.is_prepared(who, &act) {
-                self.queue.put_off(session, who.account, act, acts);
+                self.queue.put_off(session, party, act, acts);
                 break;
             }
             count += usize::from(act.is_asked());

@@ -8,6 +8,7 @@
 
 mod acts;
 mod commit;
+mod flows;
 mod inbox;
 mod later;
 #[cfg(feature = "postgres")]
@@ -41,6 +42,7 @@ use crate::entry::{
     AccountId, Clock, ConversationId, DeviceNumber, EntryId, Key, Millis, MoveNumber, SessionId,
 };
 use crate::limits;
+use crate::origin::Origin;
 use crate::outbox::{Outbox, Watermark};
 use crate::store::{Cause, Error, Newest, Writer};
 use crate::wire::{refusal::Refusal, request::Events};
@@ -155,6 +157,8 @@ impl Hub {
 /// A session as the hub sees it.
 struct Seat {
     account: AccountId,
+    /// See [`Party::origin`].
+    origin: Option<Origin>,
     outbox: Arc<Outbox>,
     /// What it was opened with.
     key: Key,
@@ -308,7 +312,7 @@ impl HubState {
         while !(ended && self.queue.is_empty()) {
             let (busy, seats) = (!self.leaving.is_empty(), &self.seats);
             let time = self.agenda.wait(self.clock.now());
-            if self.queue.begin(busy, time, |s| seats.get(&s).map(|seat| seat.account)).is_err() {
+            if self.queue.begin(busy, time, |s| seats.get(&s).map(Seat::party)).is_err() {
                 return None;
             }
             if let Some(cause) = self.is_superseded() {

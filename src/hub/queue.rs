@@ -1,18 +1,18 @@
 //! The queue in front of the rules, and the order in which it is served.
 //!
-//! Work that fits in one batch is done in the order of its arrival. If more waits, accounts take
-//! turns by what they have cost: each turn moves an account back by the weight of what it did, and
-//! the account furthest in front is next ("start-time fair queueing", Goyal, Vin and Cheng, 1996).
-//! An account that comes after a rest starts one turn before those in front. So someone who writes
-//! now and then is in the next batch, and someone who sends ten thousand commands waits only for
-//! themselves. Within an account, its sessions take turns. The work of one session stays in order;
-//! one act over many conversations is done in pieces, and its rest keeps its place. An act that is
-//! more than a batch and cannot be divided, such as creating a group of thousands, is prepared in
-//! pieces (`acts.rs`), one such act after the other. Each of these batches is followed by an equal
-//! time in which everything else goes first. Work that is not a command of a session (logins,
-//! operators' orders) is done before all turns.
+//! Work that fits in one batch is done in the order of its arrival. If more waits, addresses, and
+//! the accounts of each, take turns by what they have cost (`flows.rs`): each turn moves them back
+//! by the weight of what was done, and the one furthest in front is next. One that comes after a
+//! rest starts one turn before those in front. So someone who writes now and then is in the next
+//! batch, and someone who sends ten thousand commands waits only for themselves. Within an account,
+//! its sessions take turns. The work of one session stays in order; one act over many conversations
+//! is done in pieces, and its rest keeps its place. An act that is more than a batch and cannot be
+//! divided, such as creating a group of thousands, is prepared in pieces (`acts.rs`), one such act
+//! after the other. Each of these batches is followed by an equal time in which everything else goes
+//! first. Work that is not a command of a session (logins, operators' orders) is done before all
+//! turns.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::mpsc::RecvError;
 use std::time::{Duration, Instant};
 use std::vec::IntoIter;
@@ -20,10 +20,11 @@ use std::vec::IntoIter;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Work;
+use super::flows::{Flows, Party, Then, Turn};
 use super::inbox::InboxReceiver;
 use super::step::Step;
 use crate::chat::Act;
-use crate::entry::{AccountId, EntryId, SessionId};
+use crate::entry::{EntryId, SessionId};
 use crate::limits;
 
 /// See the module documentation.
@@ -36,21 +37,15 @@ pub(super) struct Queue {
     /// The work of each session, in its order.
     sessions: FxHashMap<SessionId, VecDeque<Step>>,
     /// The sessions of each account that have work, the next one in front.
-    accounts: FxHashMap<AccountId, VecDeque<SessionId>>,
-    /// Accounts that have work, in the order of their turns.
-    turns: BTreeMap<Standing, AccountId>,
-    /// The highest place from which an account has had a turn.
-    front: u64,
-    /// Where accounts go on that have no work now but had more than those that do.
-    ahead: FxHashMap<AccountId, u64>,
-    /// How often an account has joined the turns so far.
-    joined: u64,
+    parties: FxHashMap<Party, VecDeque<SessionId>>,
+    /// The order of their turns.
+    flows: Flows,
     /// The weight of each account's work in this batch.
-    done: FxHashMap<AccountId, usize>,
-    /// Accounts that have had their share of this batch, with their places.
-    resting: Vec<(Standing, AccountId)>,
-    /// The last turn, until its cost is known.
-    turn: Option<Turn>,
+    done: FxHashMap<Party, usize>,
+    /// Accounts that have had their share of this batch.
+    resting: Vec<Turn>,
+    /// The last turn, and its weight so far, until its cost is known.
+    turn: Option<(Turn, usize)>,
     /// Sessions with an act of which a piece was done in this batch and a rest is left.
     unfinished: FxHashSet<SessionId>,
     /// Acts that are more than a batch ("long") wait until then.
@@ -58,23 +53,11 @@ pub(super) struct Queue {
     /// A long act is in this batch.
     has_long: bool,
     /// The account whose long act is being prepared: no other begins before that is done.
-    preparing: Option<AccountId>,
+    preparing: Option<Party>,
     /// All work that waited for a turn when the batch began fits in it.
     fits: bool,
     /// No more work is accepted.
     ended: bool,
-}
-
-/// The place of an account: the weight it has had, on a scale common to all that have work, and as
-/// a tie-breaker the order in which they joined.
-type Standing = (u64, u64);
-
-/// One account's turn.
-struct Turn {
-    account: AccountId,
-    /// Its place before the turn.
-    place: Standing,
-    weight: usize,
 }
 
 impl Queue {
@@ -84,11 +67,8 @@ impl Queue {
             late: None,
             first: VecDeque::new(),
             sessions: FxHashMap::default(),
-            accounts: FxHashMap::default(),
-            turns: BTreeMap::new(),
-            front: limits::TURN as u64,
-            ahead: FxHashMap::default(),
-            joined: 0,
+            parties: FxHashMap::default(),
+            flows: Flows::new(),
             done: FxHashMap::default(),
             resting: Vec::new(),
             turn: None,
@@ -136,12 +116,12 @@ impl Queue {
         &mut self,
         busy: bool,
         time: Option<Duration>,
-        account: impl Fn(SessionId) -> Option<AccountId>,
+        party: impl Fn(SessionId) -> Option<Party>,
     ) -> Result<(), RecvError> {
         self.unfinished.clear();
         self.end_turn();
         self.done.clear();
-        self.turns.extend(self.resting.drain(..));
+        self.resting.drain(..).for_each(|turn| self.flows.go_on(turn));
         self.has_long = false;
         if self.is_empty() && !busy && !self.ended {
             self.late = self.waiting.recv(time)?;
@@ -152,21 +132,15 @@ impl Queue {
             let time = time.map_or(calm, |time| time.min(calm));
             self.late = self.waiting.recv(Some(time)).unwrap_or_default();
         }
-        if self.accounts.is_empty() {
-            // No account has work, so there is nobody to be ahead of.
-            self.ahead.clear();
-        } else {
-            let start = self.start();
-            self.ahead.retain(|_, at| *at > start);
-        }
-        self.fill(account);
+        self.flows.begin();
+        self.fill(party);
         self.fits = self.all_fits();
         Ok(())
     }
 
     /// Whether all accepted work is done.
     pub(super) fn is_empty(&self) -> bool {
-        self.late.is_none() && self.first.is_empty() && self.accounts.is_empty()
+        self.late.is_none() && self.first.is_empty() && self.parties.is_empty()
     }
 
     /// Whether all work that waits for a turn fits in one batch. Then no account has to wait for
@@ -183,7 +157,7 @@ impl Queue {
     /// The most that the current batch may have: weight, and bytes. It is less if more waits, so
     /// that work that arrives meanwhile is soon in the next one.
     pub(super) fn most(&self) -> (usize, usize) {
-        let part = if self.accounts.is_empty() || self.fits { 1 } else { 2 };
+        let part = if self.parties.is_empty() || self.fits { 1 } else { 2 };
         (limits::BATCH / part, limits::BATCH_BYTES / (part * part))
     }
 
@@ -196,9 +170,9 @@ impl Queue {
 
     /// Accepts the work that has arrived: in the order of its arrival if it fits in a batch and
     /// nothing is left of the one before, else by turns.
-    fn fill(&mut self, account: impl Fn(SessionId) -> Option<AccountId>) {
+    fn fill(&mut self, party: impl Fn(SessionId) -> Option<Party>) {
         let mut come = std::mem::take(&mut self.first);
-        let is_crowded = !come.is_empty() || !self.accounts.is_empty();
+        let is_crowded = !come.is_empty() || !self.parties.is_empty();
         come.extend(self.late.take());
         if !self.ended {
             come.extend(self.waiting.take());
@@ -213,18 +187,18 @@ impl Queue {
             return;
         }
         for work in come {
-            match work.session().and_then(|session| Some((session, account(session)?))) {
-                Some((session, account)) => self.take_turns(session, account, work),
+            match work.session().and_then(|session| Some((session, party(session)?))) {
+                Some((session, party)) => self.take_turns(session, party, work),
                 None => self.first.push_back(work),
             }
         }
     }
 
-    fn take_turns(&mut self, session: SessionId, account: AccountId, work: Work) {
+    fn take_turns(&mut self, session: SessionId, party: Party, work: Work) {
         if !work.takes_turns() && !self.sessions.contains_key(&session) {
             return self.first.push_back(work);
         }
-        let steps = self.steps(session, account, false);
+        let steps = self.steps(session, party, false);
         match work {
             Work::Acts { acts, .. } => steps.extend(acts.into_iter().map(Step::of)),
             work => steps.push_back(Step::Other(work)),
@@ -233,29 +207,15 @@ impl Queue {
 
     /// The work of a session. Its account takes turns from now on, unless it has its turn now, at the
     /// end of which it does.
-    fn steps(
-        &mut self,
-        session: SessionId,
-        account: AccountId,
-        has_turn: bool,
-    ) -> &mut VecDeque<Step> {
-        let start = self.start();
+    fn steps(&mut self, session: SessionId, party: Party, has_turn: bool) -> &mut VecDeque<Step> {
         self.sessions.entry(session).or_insert_with(|| {
-            let ring = self.accounts.entry(account).or_default();
+            let ring = self.parties.entry(party).or_default();
             if ring.is_empty() && !has_turn {
-                let at = self.ahead.remove(&account).unwrap_or_default().max(start);
-                self.joined += 1;
-                self.turns.insert((at, self.joined), account);
+                self.flows.join(party);
             }
             ring.push_back(session);
             VecDeque::new()
         })
-    }
-
-    /// Where an account starts after a rest: one turn before those that have work, which may all
-    /// stand at the same place.
-    fn start(&self) -> u64 {
-        self.front.saturating_sub(limits::TURN as u64)
     }
 
     /// The next work of this batch, if there is any.
@@ -263,7 +223,7 @@ impl Queue {
         if let Some(work) = self.first.pop_front() {
             return Some(work);
         }
-        if self.accounts.is_empty() {
+        if self.parties.is_empty() {
             // No account waits for a turn, so work that arrives meanwhile joins the batch.
             if self.late.is_none() && !self.ended {
                 self.late = self.waiting.try_recv();
@@ -271,17 +231,17 @@ impl Queue {
             return self.late.take_if(|work| work.size().0 <= limits::SHARE);
         }
         self.end_turn();
-        let (place, account) = self.next_turn()?;
-        // Many accounts may come after a rest at once, most of them with little work.
-        let turn = if place.0 < self.front { limits::FIRST_TURN } else { limits::TURN };
-        self.front = self.front.max(place.0);
-        let session = self.accounts.get(&account)?.front().copied()?;
-        let done = self.done.get(&account).copied().unwrap_or_default();
-        let room = turn.min(limits::SHARE.saturating_sub(done));
+        let turn = self.next_turn()?;
+        // Many may come after a rest at once, most of them with little work.
+        let most = if self.flows.serve(&turn) { limits::FIRST_TURN } else { limits::TURN };
+        let party = turn.party;
+        let session = self.parties.get(&party)?.front().copied()?;
+        let done = self.done.get(&party).copied().unwrap_or_default();
+        let room = most.min(limits::SHARE.saturating_sub(done));
         let room = if self.fits { limits::BATCH } else { room };
         let (work, weight) = self.take(session, room)?;
-        self.turn = Some(Turn { account, place, weight });
-        self.rotate(account, session);
+        self.turn = Some((turn, weight));
+        self.rotate(party, session);
         Some(work)
     }
 
@@ -293,8 +253,8 @@ impl Queue {
             _ => None,
         });
         let first = first.flat_map(|(session, acts)| acts.iter().map(move |act| (session, act)));
-        let turns = self.turns.values().filter_map(|account| {
-            let session = *self.accounts.get(account)?.front()?;
+        let turns = self.flows.ahead().filter_map(|party| {
+            let session = *self.parties.get(&party)?.front()?;
             Some((session, self.sessions.get(&session)?))
         });
         let turns = turns.flat_map(|(session, steps)| {
@@ -309,25 +269,26 @@ impl Queue {
 
     /// The account whose turn it is. Those with a long act next are put aside until `calm_until`,
     /// and while another's is being prepared.
-    fn next_turn(&mut self) -> Option<(Standing, AccountId)> {
+    fn next_turn(&mut self) -> Option<Turn> {
         let is_calm = !self.ended && self.calm_until.is_some_and(|until| Instant::now() < until);
-        let preparing = self.preparing.filter(|account| self.is_long(*account));
-        while let Some((place, account)) = self.turns.pop_first() {
-            if !self.is_long(account) {
-                return Some((place, account));
+        let preparing = self.preparing.filter(|party| self.is_long(*party));
+        while let Some(mut turn) = self.flows.next() {
+            if !self.is_long(turn.party) {
+                return Some(turn);
             }
-            if !is_calm && preparing.is_none_or(|preparing| preparing == account) {
+            if !is_calm && preparing.is_none_or(|preparing| preparing == turn.party) {
                 (self.has_long, self.preparing) = (true, None);
-                return Some((place, account));
+                return Some(turn);
             }
-            self.resting.push((place, account));
+            self.flows.end(&mut turn, 0, Then::Rests);
+            self.resting.push(turn);
         }
         None
     }
 
     /// Whether the next act of an account is more than a batch.
-    fn is_long(&self, account: AccountId) -> bool {
-        let session = self.accounts.get(&account).and_then(|ring| ring.front());
+    fn is_long(&self, party: Party) -> bool {
+        let session = self.parties.get(&party).and_then(|ring| ring.front());
         let steps = session.and_then(|session| self.sessions.get(session));
         let next = steps.and_then(|steps| steps.front());
         matches!(next, Some(Step::Act(act)) if act.is_long())
@@ -337,7 +298,7 @@ impl Queue {
     fn calm(&self) -> Option<Duration> {
         let rest = self.calm_until?.checked_duration_since(Instant::now())?;
         let only_long = self.first.is_empty()
-            && self.accounts.keys().all(|account| self.is_long(*account))
+            && self.parties.keys().all(|party| self.is_long(*party))
             && !self.ended;
         only_long.then_some(rest)
     }
@@ -352,23 +313,26 @@ impl Queue {
 
     /// Adds to the weight of the last turn.
     pub(super) fn charge(&mut self, weight: usize) {
-        if let Some(turn) = &mut self.turn {
-            turn.weight += weight;
+        if let Some((_, so_far)) = &mut self.turn {
+            *so_far += weight;
         }
     }
 
-    /// Moves the account of the last turn back by the weight of that turn.
+    /// Ends the last turn, by what it weighed.
     fn end_turn(&mut self) {
-        let Some(Turn { account, place, weight }) = self.turn.take() else { return };
-        let place = (place.0 + weight as u64, place.1);
-        let done = self.done.entry(account).or_default();
+        let Some((mut turn, weight)) = self.turn.take() else { return };
+        let done = self.done.entry(turn.party).or_default();
         *done += weight;
-        if !self.accounts.contains_key(&account) {
-            self.ahead.insert(account, place.0);
+        let then = if !self.parties.contains_key(&turn.party) {
+            Then::Leaves
         } else if self.fits || *done < limits::SHARE {
-            self.turns.insert(place, account);
+            Then::GoesOn
         } else {
-            self.resting.push((place, account));
+            Then::Rests
+        };
+        self.flows.end(&mut turn, weight, then);
+        if then == Then::Rests {
+            self.resting.push(turn);
         }
     }
 
@@ -385,21 +349,21 @@ impl Queue {
     pub(super) fn put_off(
         &mut self,
         session: SessionId,
-        account: AccountId,
+        party: Party,
         act: Act,
         rest: IntoIter<Act>,
     ) {
         let weight = rest.as_slice().iter().fold(act.weight(), |sum, act| sum + act.weight());
-        let turn = self.turn.as_mut().filter(|turn| turn.account == account);
+        let turn = self.turn.as_mut().filter(|(turn, _)| turn.party == party);
         let has_turn = turn.is_some();
-        if let Some(turn) = turn {
-            turn.weight = turn.weight.saturating_sub(weight);
+        if let Some((_, so_far)) = turn {
+            *so_far = so_far.saturating_sub(weight);
         }
-        self.preparing = Some(account);
-        let steps = self.steps(session, account, has_turn);
+        self.preparing = Some(party);
+        let steps = self.steps(session, party, has_turn);
         rest.rev().for_each(|act| steps.push_front(Step::of(act)));
         steps.push_front(Step::of(act));
-        if let Some(ring) = self.accounts.get_mut(&account) {
+        if let Some(ring) = self.parties.get_mut(&party) {
             ring.retain(|one| *one != session);
             ring.push_front(session);
         }
@@ -452,8 +416,8 @@ impl Queue {
 
     /// Brings the next session of an account to the front, or removes the account if it has no more
     /// work.
-    fn rotate(&mut self, account: AccountId, session: SessionId) {
-        let Some(ring) = self.accounts.get_mut(&account) else { return };
+    fn rotate(&mut self, party: Party, session: SessionId) {
+        let Some(ring) = self.parties.get_mut(&party) else { return };
         ring.pop_front();
         if self.sessions.get(&session).is_some_and(|steps| !steps.is_empty()) {
             ring.push_back(session);
@@ -461,7 +425,7 @@ impl Queue {
             self.sessions.remove(&session);
         }
         if ring.is_empty() {
-            self.accounts.remove(&account);
+            self.parties.remove(&party);
         }
     }
 

@@ -1,9 +1,10 @@
 //! Tests of `queue`.
 
 use super::*;
-use crate::entry::Condition;
+use crate::entry::{AccountId, Condition};
 use crate::hub::inbox::inbox;
 use crate::name::{Handle, Target};
+use crate::origin::Origin;
 use crate::wire::request::GroupChange;
 
 fn handle(name: &str) -> Handle {
@@ -17,9 +18,15 @@ fn long(session: u64) -> Work {
     Work::Acts { session: SessionId(session), acts: vec![act] }
 }
 
+/// Each session is one of an account of its own; those of a hundred come from one address.
+fn party(session: SessionId) -> Option<Party> {
+    let origin = Some(Origin::User((session.0 / 100) as u32));
+    Some(Party { origin, account: AccountId(session.0 as i64) })
+}
+
 /// The sessions whose acts are in the next batch.
 fn batch(queue: &mut Queue) -> Vec<u64> {
-    queue.begin(false, None, |session| Some(AccountId(session.0 as i64))).unwrap();
+    queue.begin(false, None, party).unwrap();
     let mut served = Vec::new();
     let mut weight = 0;
     while weight < queue.most().0
@@ -70,7 +77,7 @@ fn waiting_for_readers_takes_turns_with_messages() {
     for session in 3..10 {
         ask.send(watch(session));
     }
-    queue.begin(false, None, |session| Some(AccountId(session.0 as i64))).unwrap();
+    queue.begin(false, None, party).unwrap();
     let first = queue.next();
     assert!(matches!(first, Some(Work::Acts { session: SessionId(1), .. })));
     assert!(matches!(queue.next(), Some(Work::Acts { session: SessionId(2), .. })));
@@ -80,4 +87,36 @@ fn waiting_for_readers_takes_turns_with_messages() {
         let Some(Work::Watch { session: whose, .. }) = next else { panic!("a WAIT") };
         assert_eq!(whose, SessionId(session));
     }
+}
+
+/// However many accounts ask for something from one address, one at another waits for one turn of
+/// them, and not for one of each.
+#[test]
+fn addresses_take_turns_before_accounts() {
+    let (ask, waiting) = inbox();
+    let mut queue = Queue::new(waiting);
+    let to = Target::Person(handle("p1"));
+    let say = |session, count| {
+        let say = || Act::Send { to: to.clone(), body: "hello".into(), once: None };
+        ask.send(Work::Acts {
+            session: SessionId(session),
+            acts: (0..count).map(|_| say()).collect(),
+        });
+    };
+    (100..200).for_each(|session| say(session, limits::TURN));
+    say(200, limits::TURN);
+    let served = batch(&mut queue);
+    assert_eq!(served[..4], [100, 200, 101, 200]);
+    let shares = served.iter().filter(|session| **session == 200).count();
+    assert_eq!(shares, limits::TURN / limits::FIRST_TURN, "all of it, in small turns");
+    // Those of the first address go on where they were, and one that comes is next all the same.
+    say(300, 1);
+    let served = batch(&mut queue);
+    assert!(served[..2].contains(&300), "{served:?}");
+    // Within an address, its accounts take turns.
+    let mut rest = Vec::new();
+    while !queue.is_empty() {
+        rest.extend(batch(&mut queue));
+    }
+    assert!(rest.iter().all(|session| (100..200).contains(session)), "{rest:?}");
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::flows::Party;
 use super::{Entered, HubState, Presence, Seat};
 use crate::chat::{Act, Batch, Effect, Who};
 use crate::entry::{
@@ -110,6 +111,7 @@ impl HubState {
         presence.sessions.push(session);
         let seat = Seat {
             account,
+            origin: outbox.origin(),
             outbox,
             key,
             device: number,
@@ -261,6 +263,10 @@ pub(super) fn charged(act: &Act) -> Unspent {
 }
 
 impl Seat {
+    pub(super) fn party(&self) -> Party {
+        Party { origin: self.origin, account: self.account }
+    }
+
     pub(super) fn who(&self, session: SessionId) -> Who {
         Who { session, account: self.account, key: self.key, device: self.device }
     }

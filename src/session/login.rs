@@ -84,6 +84,7 @@ impl Session {
         }
         let name = name.unwrap_or_else(|| DisplayName::from(&handle));
         let secret = self.hash(password).await?;
+        self.outbox.set_origin(Some(from));
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Register {
             session: self.id,
@@ -151,6 +152,7 @@ impl Session {
         }
         let events = if only_writes { Events::Quiet } else { asked };
         let most = if self.is_limited { self.services.limits.size(Limit::Sessions) } else { 0 };
+        self.outbox.set_origin(Some(self.origin().rate_key()));
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Enter {
             session: self.id,

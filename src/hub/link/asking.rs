@@ -1,7 +1,7 @@
 //! What a door makes of the work of its sessions before the leader is told.
 
 use super::LinkWork;
-use super::frames::{Ticket, ToLeader};
+use super::frames::{SourceOutbox, Ticket, ToLeader};
 use crate::chat::Act;
 use crate::hub::Work;
 
@@ -20,7 +20,7 @@ pub(super) fn question(ticket: Ticket, work: &Work) -> Option<ToLeader> {
             ticket,
             session: session.0,
             newcomer: newcomer.clone(),
-            lost_moves: outbox.lost_moves(),
+            outbox: SourceOutbox::of(outbox),
         },
         Work::Enter { session, account, device, key, events, most, outbox, .. } => {
             ToLeader::Enter {
@@ -31,7 +31,7 @@ pub(super) fn question(ticket: Ticket, work: &Work) -> Option<ToLeader> {
                 key: *key,
                 events: *events,
                 most: *most,
-                lost_moves: outbox.lost_moves(),
+                outbox: SourceOutbox::of(outbox),
             }
         }
         Work::Order { order, .. } => ToLeader::Order { ticket, order: order.clone() },

@@ -14,7 +14,8 @@ use crate::entry::{AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber,
 use crate::hub::Entered;
 use crate::name::{DeviceName, Handle, Target};
 use crate::node_report::{NodeQuestion, NodeReport};
-use crate::outbox::{Unspent, Watermark};
+use crate::origin::Origin;
+use crate::outbox::{Outbox, Unspent, Watermark};
 use crate::store::BatchId;
 use crate::wire::refusal::Refusal;
 use crate::wire::request::Events;
@@ -46,7 +47,7 @@ pub(super) enum ToLeader {
         ticket: Ticket,
         session: SessionNumber,
         newcomer: Newcomer,
-        lost_moves: u32,
+        outbox: SourceOutbox,
     },
     Enter {
         ticket: Ticket,
@@ -56,7 +57,7 @@ pub(super) enum ToLeader {
         key: Key,
         events: Events,
         most: usize,
-        lost_moves: u32,
+        outbox: SourceOutbox,
     },
     Used(TokenId),
     Order {
@@ -127,7 +128,20 @@ pub(super) struct Seated {
     pub(super) events: Events,
     pub(super) online: bool,
     pub(super) proved: MoveNumber,
+    pub(super) outbox: SourceOutbox,
+}
+
+/// What the leader knows of the outbox that a session has at its node.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct SourceOutbox {
     pub(super) lost_moves: u32,
+    pub(super) origin: Option<Origin>,
+}
+
+impl SourceOutbox {
+    pub(super) fn of(outbox: &Outbox) -> SourceOutbox {
+        SourceOutbox { lost_moves: outbox.lost_moves(), origin: outbox.origin() }
+    }
 }
 
 /// From the leader to a door, after each batch.

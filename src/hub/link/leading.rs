@@ -11,7 +11,9 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 use serde_bytes::ByteBuf;
 
-use super::frames::{Item, Packet, Seated, SessionNumber, Ticket, ToDoor, ToLeader, Told, encode};
+use super::frames::{
+    Item, Packet, Seated, SessionNumber, SourceOutbox, Ticket, ToDoor, ToLeader, Told, encode,
+};
 use super::line::Line;
 use super::reports::Inquiries;
 use super::standing::valid_keys;
@@ -116,10 +118,12 @@ fn lock(given: &Mutex<Given>) -> MutexGuard<'_, Given> {
 
 impl Given {
     /// The outbox of a new session.
-    fn seat(given: &Arc<Mutex<Given>>, session: SessionId, lost_moves: u32) -> Arc<Outbox> {
+    fn seat(given: &Arc<Mutex<Given>>, session: SessionId, source: SourceOutbox) -> Arc<Outbox> {
         // Emptied after each batch, so it is bounded by what one can say.
         let outbox = Arc::new(Outbox::new(usize::MAX));
+        let SourceOutbox { lost_moves, origin } = source;
         (0..lost_moves).for_each(|_| outbox.lose_moves());
+        outbox.set_origin(origin);
         outbox.take();
         let waker = Waker::from(Arc::new(Changed { given: Arc::downgrade(given), session }));
         outbox.register(&waker);
@@ -137,15 +141,15 @@ impl Given {
             ToLeader::Owner { session, fields } => {
                 Work::Link(LinkWork::Owner { session: of(session), fields })
             }
-            ToLeader::Register { ticket, session, newcomer, lost_moves } => {
+            ToLeader::Register { ticket, session, newcomer, outbox } => {
                 let session = of(session);
-                let outbox = Given::seat(given, session, lost_moves);
+                let outbox = Given::seat(given, session, outbox);
                 let answer = Given::entered(given, ticket, session);
                 Work::Register { session, newcomer, outbox, answer }
             }
-            ToLeader::Enter { ticket, session, account, device, key, events, most, lost_moves } => {
+            ToLeader::Enter { ticket, session, account, device, key, events, most, outbox } => {
                 let session = of(session);
-                let outbox = Given::seat(given, session, lost_moves);
+                let outbox = Given::seat(given, session, outbox);
                 let answer = Given::entered(given, ticket, session);
                 let secret = 0;
                 Work::Enter { session, account, device, key, events, most, secret, outbox, answer }
@@ -453,7 +457,7 @@ impl HubState {
                 continue;
             }
             let session = SessionId::of_node(node, seated.session);
-            let outbox = Given::seat(&given, session, seated.lost_moves);
+            let outbox = Given::seat(&given, session, seated.outbox);
             outbox.prove(seated.proved);
             self.seat_again(session, &seated, outbox);
         }

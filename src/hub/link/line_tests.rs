@@ -5,12 +5,13 @@ use std::thread;
 
 use rustls::Connection;
 
-use super::frames::{Seated, ToLeader, decode, encode};
+use super::frames::{Seated, SourceOutbox, ToLeader, decode, encode};
 use super::keys::{self, NodeKey};
 use super::line::{Line, line};
 use crate::chat::Act;
 use crate::entry::{AccountId, Key, MoveNumber};
 use crate::name::Target;
+use crate::origin::Origin;
 use crate::wire::request::Events;
 
 const SECRET: &[u8] = b"what the database says to those who may read it";
@@ -94,7 +95,7 @@ fn frames_come_out_as_they_went_in() {
         events: Events::Watch,
         online: true,
         proved: MoveNumber(9),
-        lost_moves: 2,
+        outbox: SourceOutbox { lost_moves: 2, origin: Some(Origin::User(1000)) },
     };
     let to = Target::new("#team").unwrap();
     let act = Act::Send { to, body: "é\n\\".into(), once: Some("key".into()) };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::frames::{Item, Seated, Told};
+use super::frames::{Item, Seated, SourceOutbox, Told};
 use crate::entry::{AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber, SessionId};
 use crate::hub::{HubState, Work};
 use crate::outbox::{Block, Drained, Outbox, Outgoing, Watermark, Withdrawal};
@@ -152,7 +152,7 @@ impl DoorSession {
             events: self.events,
             online: self.online,
             proved: self.outbox.proved(),
-            lost_moves: self.outbox.lost_moves(),
+            outbox: SourceOutbox::of(&self.outbox),
         }
     }
 }
