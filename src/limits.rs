@@ -1,5 +1,6 @@
 //! Every limit, with its reason. Nothing in papo is unbounded, and every bound is here.
 
+mod expiry;
 mod operators;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -7,6 +8,7 @@ mod search;
 
 use std::time::Duration;
 
+pub use expiry::*;
 pub use operators::*;
 #[cfg(feature = "postgres")]
 pub use postgres::*;
@@ -243,22 +245,7 @@ pub const RECENT: usize = 16_384;
 /// Faults of a damaged database that a check names before it stops: as many as a person reads
 /// before restoring a backup.
 pub const FINDINGS: usize = 100;
-/// Seconds after which `EXPIRE` may have messages deleted: at least as long as deleting them may take,
-/// at most a year.
-pub const TTL_MIN: u32 = 60;
-pub const TTL_MAX: u32 = 31_536_000;
-/// Messages deleted in one step of `EXPIRE`, which shares a batch with users' commands. Each is looked
-/// up and written in several places, in its own right: in a build without optimization 128 took 9 ms,
-/// at worst 28.
-pub const EXPIRED: usize = 32;
 
-/// Marks of a message that are erased at once when it is deleted, each in about 10 µs. The rest is
-/// erased in steps.
-pub const ERASED: usize = 256;
-
-/// Entries deleted, or marks of a deleted message erased, in one step of retention. It counts as half a batch, since each is looked at,
-/// blanked and deleted, and shares the batch with users' commands.
-pub const EXPIRE: usize = 512;
 /// Expired entries whose rows are blanked but not deleted yet. When rows are deleted, SQLite moves
 /// others between three neighbouring pages and leaves copies behind. A row takes at least 20 bytes,
 /// so those pages hold some 600 at most, and only blank ones are moved. If all were of the largest
@@ -412,10 +399,6 @@ pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
 pub const REPORT_WAIT: Duration = Duration::from_secs(5);
 /// Pause between two looks whether PostgreSQL waits for a standby: each costs it a connection.
 pub const STANDBY_LOOK: Duration = Duration::from_secs(10);
-/// Pause between two looks for expired entries and for deleted text in the write-ahead log.
-pub const EXPIRE_PAUSE: Duration = Duration::from_secs(20);
-/// The same if a reader was in the way, so that such text is gone within a minute.
-pub const EXPIRE_RETRY: Duration = Duration::from_secs(2);
 /// Pause after `accept` failed for lack of file descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Time in which one such failure is logged: a line for each would fill the disk that the messages

@@ -334,7 +334,7 @@ fn new_block(from: &Handle, to: &Target) -> Block {
 }
 
 /// Converts a failure to read the next page into the end of the session.
-fn end_of(stop: Halt) -> End {
+pub(super) fn end_of(stop: Halt) -> End {
     match stop {
         Halt::End(end) => end,
         Halt::Refused(refusal) => lost(refusal.code()),

@@ -94,6 +94,9 @@ impl Session {
     /// Writes all that is pending. Returns whether the connection accepted it.
     async fn drain(&mut self) -> bool {
         loop {
+            if self.is_stale() && Box::pin(self.refresh()).await.is_err() {
+                return false;
+            }
             if self.write().is_err() {
                 return false;
             }

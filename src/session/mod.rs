@@ -18,6 +18,7 @@ mod commands;
 mod devices;
 mod farewell;
 mod files;
+mod freshness;
 mod intake;
 mod inventory;
 mod links;
@@ -310,6 +311,9 @@ impl Session {
 
     async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
         loop {
+            if self.is_stale() {
+                Box::pin(self.refresh()).await.map_err(catchup::end_of)?;
+            }
             self.write()?;
             let stop = self.work().await?;
             self.write()?;

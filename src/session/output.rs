@@ -1,11 +1,12 @@
 //! A session's output: the items it took from its outbox, and how far they are written.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::time::Instant;
 
 use smol::Timer;
 
+use super::freshness::Freshness;
 use super::intake::Held;
 use super::{Lag, SCRATCH, Session};
 use crate::chat::Act;
@@ -15,7 +16,7 @@ use crate::name::{Handle, Target};
 use crate::outbox::Outgoing;
 use crate::wire::request::SessionCommand;
 use crate::wire::rows::Bye;
-use crate::wire::withdrawal::withdrawn;
+use crate::wire::withdrawal::{entries, withdrawn, without};
 
 /// Items waiting to be written, in order.
 #[derive(Default)]
@@ -25,6 +26,8 @@ pub struct Output {
     written: usize,
     /// Bytes of all items not written yet.
     left: usize,
+    /// Set once they wait for the socket, until nothing waits any more.
+    pub(super) freshness: Option<Box<Freshness>>,
 }
 
 impl Output {
@@ -67,13 +70,34 @@ impl Output {
     /// Takes out the text of a message that `mark` has deleted, except in a line that is half
     /// written; `taken` further bytes are on their way.
     fn withdraw(&mut self, taken: usize, message: EntryId, mark: EntryId) {
+        self.rewrite(taken, |lines, from| withdrawn(lines, from, message, mark));
+    }
+
+    /// The same for entries that are no longer in the log.
+    pub(super) fn take_out(&mut self, taken: usize, gone: &BTreeSet<EntryId>) {
+        self.rewrite(taken, |lines, from| without(lines, from, gone));
+    }
+
+    /// The entries that are not begun to be written.
+    pub(super) fn entries(&self, taken: usize) -> BTreeSet<EntryId> {
+        let (begun, mut at) = (self.written + taken, 0);
+        let of = |item: &Outgoing| {
+            let from = begun.saturating_sub(at);
+            at += item.lines().len();
+            entries(item.lines(), from)
+        };
+        self.items.iter().flat_map(of).collect()
+    }
+
+    /// Puts other lines in place of those of each item, which begin to be open at the given byte.
+    fn rewrite(&mut self, taken: usize, other: impl Fn(&[u8], usize) -> Option<Vec<u8>>) {
         let (begun, mut at) = (self.written + taken, 0);
         for item in &mut self.items {
             let from = begun.saturating_sub(at);
             let length = item.lines().len();
             at += length;
-            if let Some(lines) = withdrawn(item.lines(), from, message, mark) {
-                self.left = self.left - length + lines.len();
+            if let Some(lines) = other(item.lines(), from) {
+                self.left = self.left + lines.len() - length;
                 item.replace_lines(lines);
             }
         }
@@ -99,6 +123,9 @@ impl Output {
         if self.items.is_empty() {
             // An idle session keeps no buffer.
             self.items = VecDeque::new();
+            if let Some(freshness) = &mut self.freshness {
+                freshness.written();
+            }
         }
         whole
     }
@@ -113,7 +140,13 @@ impl Session {
             if !waits {
                 self.write_output()?;
             }
-            if !(waits || self.output.is_empty()) || !self.outbox.has_changed() {
+            if !(waits || self.output.is_empty()) {
+                return Ok(());
+            }
+            if !self.outbox.has_changed() {
+                if self.output.is_empty() {
+                    self.output.freshness = None;
+                }
                 return Ok(());
             }
             self.take();
@@ -130,6 +163,9 @@ impl Session {
     /// Moves the contents of the outbox to the output.
     fn take(&mut self) {
         let taken = self.outbox.take();
+        if let Some(freshness) = &mut self.output.freshness {
+            freshness.taken(self.services.clock.now());
+        }
         // Saturating: `farewell` sets it to 0, and answers may still come.
         self.unanswered = self.unanswered.saturating_sub(taken.answered);
         if self.unanswered == 0 {
@@ -164,11 +200,15 @@ impl Session {
         }
     }
 
-    /// Writes the output as far as the socket accepts it, all waiting items in one write.
+    /// Writes the output as far as the socket accepts it, all waiting items in one write. If it has
+    /// got stale, only what is on its way already is: see [`Session::refresh`].
     pub(super) fn write_output(&mut self) -> io::Result<()> {
         self.stream.flush()?;
         for (message, mark) in self.outbox.take_deleted() {
             self.output.withdraw(self.stream.taken(), message, mark);
+        }
+        if self.is_stale() {
+            return Ok(());
         }
         while !self.output.is_empty() {
             let unread = self.unread();
@@ -176,6 +216,8 @@ impl Session {
                 if !self.deadline.as_ref().is_some_and(|d| d.1 != Bye::Idle) {
                     self.set_deadline(limits::STALLED_TIME, Bye::Stalled);
                 }
+                let now = self.services.clock.now();
+                self.output.freshness.get_or_insert_default().waits(now);
                 return Ok(());
             };
             self.services.counters.sent.add(n as u64);
@@ -282,6 +324,11 @@ mod tests {
             assert_eq!(all, left, "{written} and {taken}");
             assert_eq!(output.len(), all.len() - written);
         }
+        let mut output = Output::default();
+        output.push(Outgoing::Replies([&lines[1][..], &lines[0]].concat()));
+        output.advance(lines[1].len());
+        output.withdraw(0, EntryId(1), EntryId(3));
+        assert_eq!(output.len(), gone.len(), "of an item that is almost written");
         let mut output = Output::default();
         output.push(Outgoing::Replies(lines[1].clone()));
         output.withdraw(0, EntryId(1), EntryId(3));

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use smol::Timer;
 
+use super::catchup::end_of;
 use super::{End, Session};
 use crate::hub::Work;
 use crate::limits;
@@ -112,6 +113,9 @@ impl Session {
     /// Waits until the output is written, or the session must end.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
         loop {
+            if self.is_stale() {
+                Box::pin(self.refresh()).await.map_err(end_of)?;
+            }
             self.write_output()?;
             if self.output.is_empty() {
                 return Ok(());

@@ -18,7 +18,7 @@ pub enum Need {
     Direct(Pair),
     /// The conversation of this number, which exists.
     Conversation(ConversationId),
-    /// Where this entry stands, unless it has expired.
+    /// Where this entry stands, unless it was deleted by age.
     EntryPos(EntryId),
     /// This entry with all that holds about it, unless it has expired.
     Message(EntryId),

@@ -28,6 +28,7 @@ mod processes;
 mod restore;
 mod running;
 mod settings;
+mod stalled;
 mod started;
 mod uploads;
 mod views;
