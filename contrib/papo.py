@@ -275,6 +275,16 @@ class Bot:
         """Deletes a message of the bot's own for everyone."""
         await self.command("DEL %d" % id)
 
+    async def expire(self, to, seconds=None):
+        """Has what is sent to a conversation from now on deleted after so many seconds; None: never."""
+        await self.command("EXPIRE %s %s" % (to, "-" if seconds is None else int(seconds)))
+
+    async def flag(self, to, flag, seconds=None, on=True):
+        """Mutes (`mute`), pins (`pin`) or archives (`archive`) a conversation for the clients of the bot's
+        account, or calls it unread (`unread`): for so many seconds or for good, or not any more."""
+        how = " off" if not on else "" if seconds is None else " %d" % seconds
+        await self.command("FLAG %s %s%s" % (to, flag, how))
+
     async def search(self, words, to="-", count=PAGE):
         """The newest messages in which words begin like these, the oldest first: in the conversation
         with `to`, or in all of the bot's."""
@@ -403,7 +413,7 @@ class Bot:
         verb = line.split(" ", 1)[0]
         if verb == "MSG":
             await self._pass_on(self._parse(line))
-        elif verb in ("GROUP", "EDIT", "DEL", "REACT", "GONE"):
+        elif verb in ("GROUP", "EXPIRE", "EDIT", "DEL", "REACT", "GONE"):
             entry = self._parse(line)
             # The loop never sees it, and it would come again at each login.
             if not self._is_own(entry):

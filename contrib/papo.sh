@@ -206,6 +206,32 @@ papo_unless() (
     papo_put UNLESS "$command MSG $to" "$@"
 )
 
+# papo_expire TO SECONDS: what is sent there from now on is deleted after that time, of 60 seconds to
+# a year; - ends that.
+papo_expire() (
+    case ${2-} in
+    -) ;;
+    '' | *[!0-9]*) echo 'papo_expire: TO SECONDS|-' >&2 && exit 2 ;;
+    esac
+    to=$(papo_name "$1") || exit 2
+    papo_do EXPIRE "EXPIRE $to $2" >/dev/null
+)
+
+# papo_flag TO mute|pin|archive|unread [SECONDS|off]: flags a conversation for the clients of this
+# account, for so long or for good, or takes the flag away.
+papo_flag() (
+    case ${2-}/${3-} in
+    mute/* | pin/* | archive/* | unread/*) ;;
+    *) echo 'papo_flag: TO mute|pin|archive|unread [SECONDS|off]' >&2 && exit 2 ;;
+    esac
+    case ${3-} in
+    '' | off) ;;
+    *[!0-9]*) echo 'papo_flag: TO mute|pin|archive|unread [SECONDS|off]' >&2 && exit 2 ;;
+    esac
+    to=$(papo_name "$1") || exit 2
+    papo_do FLAG "FLAG $to $2${3:+ $3}" >/dev/null
+)
+
 # papo_rows COMMAND: prints the rows of the reply to a command such as `HIST bob 20`, `MARKS 17` or
 # `AT`, one line each.
 papo_rows() (
@@ -295,7 +321,7 @@ papo_receiving() {
         HELLO) met=yes ;;
         OK) [ "$id" != LOGIN ] || me=$time ;;
         LIVE) skip='' ;;
-        MSG | GROUP | EDIT | DEL | REACT | GONE)
+        MSG | GROUP | EXPIRE | EDIT | DEL | REACT | GONE)
             # What AT and UNLESS put into one's notes waits like a message from another.
             case $from/$to/$tags in
             "$me/$me/"*late=*) mine='' ;;

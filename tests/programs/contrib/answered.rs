@@ -259,6 +259,10 @@ async def main():
             await bot.edit(answer, "it answers %s" % m.re)
             if m.text == "end":
                 await bot.delete(answer)
+                await bot.expire("alice", 3600)
+                await bot.flag("alice", "mute", 60)
+                await bot.flag("alice", "pin")
+                await bot.flag("alice", "mute", on=False)
                 await bot.command("READ %d" % m.id)
                 break
 asyncio.run(main())
@@ -272,6 +276,8 @@ fn papo_py_reacts_edits_and_deletes() {
     let mut alice = place.papod.login("alice").0;
     let first = alice.send("echo", "hi");
     alice.say(&format!("REACT {first} ok"));
+    alice.say("EXPIRE echo 60");
+    alice.say("EXPIRE echo -");
     alice.say(&format!("RE {first} end"));
     let second = crate::process::id(&alice.until("OK RE ").pop().unwrap());
     let mut command = place.command("python3", "echo");
@@ -284,8 +290,15 @@ fn papo_py_reacts_edits_and_deletes() {
         let marks = alice.until("OK MARKS ");
         assert!(marks.iter().any(|mark| mark.ends_with(" 👍")), "{marks:?}");
     }
-    // The reaction, which the loop never sees, does not wait any more.
-    assert_eq!(place.papod.login("echo").1[0], "OK LOGIN echo 0");
+    let expires = alice.until("EXPIRE ").pop().unwrap();
+    assert!(expires.ends_with(" echo alice - 3600"), "{expires}");
+    // What the loop never sees does not wait any more.
+    let (mut echo, met) = place.papod.login("echo");
+    assert_eq!(met[0], "OK LOGIN echo 0");
+    echo.say("CHATS");
+    let flags: Vec<String> = echo.until("OK CHATS ").into_iter().skip(1).collect();
+    assert_eq!(flags[0], "FLAGS alice pin -");
+    assert!(flags[1].starts_with("OK CHATS "), "{flags:?}");
 }
 
 #[test]

@@ -48,6 +48,16 @@ fn changes(place: &Place, shell: &str, nc: &str) {
     run("echo nobody reads this | papo_unless 9 read 0 bob", 0);
     assert_eq!(heard("MSG "), "MSG 10 alice bob late=4 nobody reads this");
 
+    // What holds of the conversation.
+    let lines =
+        "papo_expire bob 3600; papo_flag BOB mute 9; papo_flag bob pin; papo_flag bob mute off";
+    assert_eq!(run(&format!("{lines}; papo_flag alice unread 60"), 0).0, "");
+    assert_eq!(heard("EXPIRE "), "EXPIRE 11 alice bob - 3600");
+    let rows = run("papo_rows CHATS", 0).0;
+    assert!(rows.ends_with("\nFLAGS bob pin -\n") && !rows.contains(" mute "), "{rows}");
+    assert_eq!(run("papo_expire bob -; papo_flag bob pin off", 0).0, "");
+    assert!(heard("EXPIRE ").ends_with(" alice bob - -"));
+
     // Refused by the server, and before.
     for (lines, code) in [
         ("papo_re 99 x", "ERR RE no-such-message "),
@@ -60,6 +70,8 @@ fn changes(place: &Place, shell: &str, nc: &str) {
         ("papo_search bob ?", "ERR HIST bad-syntax "),
         ("papo_search nobody x", "ERR HIST no-such-user "),
         ("papo_rows HITS", "ERR HITS bad-command "),
+        ("papo_expire bob 59", "ERR EXPIRE bad-syntax "),
+        ("papo_flag nobody pin", "ERR FLAG no-such-user "),
     ] {
         let (out, err) = run(lines, 1);
         assert!(out.is_empty() && err.starts_with(code), "{lines}: {err}");
@@ -85,6 +97,15 @@ fn changes(place: &Place, shell: &str, nc: &str) {
         "papo_rows 'AT\nQUIT'",
         "papo_search",
         "papo_search 'a b' c",
+        "papo_expire",
+        "papo_expire bob",
+        "papo_expire bob 8h",
+        "papo_expire bob '60\nQUIT'",
+        "papo_flag",
+        "papo_flag bob",
+        "papo_flag bob star",
+        "papo_flag bob mute 8h",
+        "papo_flag 'a b' mute",
     ] {
         let (out, err) = run(wrong, 2);
         assert!(out.is_empty() && !err.is_empty(), "{wrong}");
@@ -100,13 +121,14 @@ fn receives(place: &Place, shell: &str, nc: &str) {
     let words = |line: String| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
     // What waited before is printed first.
     while words(printed.line()) != format!("MSG {asked}") {}
+    alice.say("EXPIRE bob 60");
     alice.say(&format!("EDIT {asked} really?"));
     alice.say(&format!("REACT {asked} hm"));
     alice.say(&format!("DEL {asked}"));
     let deleted = crate::process::id(&alice.until("OK DEL ").pop().unwrap());
     alice.say(&format!("WAIT {deleted} delivered 60"));
     alice.until("OK WAIT ");
-    assert_eq!(words(printed.line()), format!("REACT {}", asked + 2));
+    assert_eq!(words(printed.line()), format!("REACT {}", asked + 3));
     printed.terminate();
     assert_ne!(printed.ends(), Some(0));
     assert_eq!(place.papod.login("bob").1[0], "OK LOGIN bob 0");
