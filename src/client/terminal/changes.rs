@@ -63,6 +63,8 @@ impl Talk {
             held.body = body.into();
             held.tags.get_or_insert_default().edit = Some(mark.id);
         }
+        let room = self.keyboard.room();
+        self.keyboard.print(self.screen.found_again(about, body, room));
         if self.current.as_deref() == Some(name) {
             let quote = format!("{}: {body}", self.called(mark.from.as_str()));
             self.change(about, &quote, |said| said.change(id, body));

@@ -1,6 +1,7 @@
 //! The items on the screen of a conversation: messages, changes of groups, and remarks of papo's
 //! own. Nothing here knows positions on the screen.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -21,6 +22,20 @@ pub enum ScreenItem {
     Complaint(String),
     /// A remark about the message with this id, whose text is in it.
     About { id: u64, text: String, is_reaction: bool },
+    /// A message that a search has found.
+    Found(FoundMessage),
+}
+
+/// A message as a search shows it, on one line.
+#[derive(Clone, Debug)]
+pub struct FoundMessage {
+    pub id: u64,
+    /// When it vanishes.
+    pub due: Option<Timestamp>,
+    /// What stands before its text.
+    pub head: String,
+    /// Its text, if it has not been deleted.
+    pub text: Option<String>,
 }
 
 impl ScreenItem {
@@ -58,6 +73,10 @@ impl ScreenItem {
             ScreenItem::Said(said) => said.lines(width, style),
             ScreenItem::Remark(text) | ScreenItem::About { text, .. } => {
                 each_line(text, width, |line| style.faint(line))
+            }
+            ScreenItem::Found(FoundMessage { head, text, .. }) => {
+                let text = text.as_deref().unwrap_or("(deleted)").replace(['\n', '\t'], " ");
+                vec![ScreenLine::new(style.faint(&cut(&format!("{head}{text}"), width)))]
             }
             ScreenItem::Complaint(text) => each_line(text, width, |line| style.red(line)),
         }

@@ -94,13 +94,25 @@ impl Screen {
         })
     }
 
-    /// The message with this id was deleted: its text leaves the remarks.
+    /// The message with this id has another text: so it has where a search has found it.
+    pub fn found_again(&mut self, id: u64, text: &str, room: Room) -> String {
+        self.touch(room, |item| match item {
+            ScreenItem::Found(found) if found.id == id => {
+                found.text = Some(text.to_owned());
+                true
+            }
+            _ => false,
+        })
+    }
+
+    /// The message with this id was deleted: its text leaves the remarks, and what searches found.
     pub fn forget(&mut self, id: u64, room: Room) -> String {
         self.touch(room, |item| match item {
             ScreenItem::About { id: its, text, .. } if *its == id => {
                 *text = "      ✎ (deleted)".to_owned();
                 true
             }
+            ScreenItem::Found(found) if found.id == id => found.text.take().is_some(),
             _ => false,
         })
     }

@@ -1,12 +1,14 @@
 //! `/search`, `/search all` and `/more`: messages by the beginnings of their words.
 
-use super::columns::cut;
+use jiff::Timestamp;
+
+use super::item::{FoundMessage, ScreenItem};
 use super::jobs::Purpose;
-use super::known::size;
 use super::later::clock;
 use super::talk::Talk;
 use super::typed_search::TypedSearch;
 use crate::client::connection::Success;
+use crate::client::expire::due;
 use crate::client::lines;
 use crate::client::search::{command, next};
 use crate::entry::Entry;
@@ -43,27 +45,27 @@ impl Talk {
     /// A look has ended.
     pub(super) fn looked(&mut self, mut search: TypedSearch, reply: &Success) {
         let entries = reply.rows.iter().filter_map(|row| EntryLine::parse(row));
-        let rows: Vec<String> =
-            entries.map(|line| self.found_row(&line.entry, search.to == "-")).collect();
+        let rows: Vec<FoundMessage> =
+            entries.map(|line| self.found(&line.entry, search.to == "-")).collect();
         search.left = search.left.saturating_sub(rows.len());
         search.found.splice(0..0, rows);
         search.before = next(reply);
         if search.left > 0 && search.before.is_some() {
             return self.look(search);
         }
-        let mut shown = std::mem::take(&mut search.found);
-        let more = search.before.is_some();
+        let found = std::mem::take(&mut search.found);
+        let (more, is_empty) = (search.before.is_some(), found.is_empty());
+        found.into_iter().for_each(|message| self.add(ScreenItem::Found(message)));
         if more {
-            shown.push("      /more shows older ones".to_owned());
-        } else if shown.is_empty() {
-            shown.push("      nothing found".to_owned());
+            self.remark("      /more shows older ones");
+        } else if is_empty {
+            self.remark("      nothing found");
         }
-        self.remark(&shown.join("\n"));
         self.searched = more.then_some(search);
     }
 
-    /// A message that was found, on one line.
-    fn found_row(&self, entry: &Entry, with_place: bool) -> String {
+    /// A message that was found.
+    fn found(&self, entry: &Entry, with_place: bool) -> FoundMessage {
         let who = if entry.from == self.me { "you" } else { entry.from.as_str() };
         let to = entry.to.to_string();
         let place = match with_place {
@@ -71,8 +73,11 @@ impl Talk {
             true => format!(" to {to}"),
             false => String::new(),
         };
-        let text = lines::text_of(entry).replace(['\n', '\t'], " ");
-        let row = format!("      {}  {who}{place}: {text}", clock(entry.time, &self.zone));
-        cut(&row, size().columns.saturating_sub(1))
+        FoundMessage {
+            id: entry.id.number(),
+            due: due(entry, Timestamp::now()),
+            head: format!("      {}  {who}{place}: ", clock(entry.time, &self.zone)),
+            text: Some(lines::text_of(entry).to_owned()),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! A search that was typed at the terminal.
 
+use super::item::FoundMessage;
+
 /// Where it is, and what it has found.
 #[derive(Clone, Debug)]
 pub struct TypedSearch {
@@ -10,6 +12,6 @@ pub struct TypedSearch {
     pub before: Option<u64>,
     /// Messages that are still to be found before they are shown.
     pub left: usize,
-    /// Those found so far, the oldest first, as they are shown.
-    pub found: Vec<String>,
+    /// Those found so far, the oldest first.
+    pub found: Vec<FoundMessage>,
 }

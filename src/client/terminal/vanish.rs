@@ -12,7 +12,11 @@ impl Screen {
     /// When the next message or quote vanishes.
     pub fn next_due(&self) -> Option<Timestamp> {
         let dues = self.all_said().flat_map(|said| [said.due, said.quote_due]);
-        dues.flatten().min()
+        let found = self.items.iter().map(|item| match item {
+            ScreenItem::Found(found) => found.due,
+            _ => None,
+        });
+        dues.chain(found).flatten().min()
     }
 
     /// The message with this id vanishes then.
@@ -61,6 +65,7 @@ impl Screen {
             let is_over = match &self.items[n] {
                 ScreenItem::Said(said) => said.id.is_some_and(|id| over.contains(&id)),
                 ScreenItem::About { id, .. } => over.contains(id),
+                ScreenItem::Found(found) => is_over(found.due) || over.contains(&found.id),
                 ScreenItem::Remark(_) | ScreenItem::Complaint(_) => false,
             };
             if is_over {
@@ -112,6 +117,7 @@ mod tests {
     use jiff::SignedDuration;
     use jiff::tz::TimeZone;
 
+    use super::super::item::FoundMessage;
     use super::super::screen_tests::{Paper, ROOM};
     use super::*;
     use crate::name::Handle;
@@ -163,6 +169,30 @@ mod tests {
             rows[rows.len() - 3..],
             ["11:58      bob: thanks", "11:58      bob: five", "> half a line"]
         );
+        assert_eq!(paper.screen.next_due(), None);
+    }
+
+    #[test]
+    fn what_a_search_has_found_changes_and_vanishes_with_its_message() {
+        let mut paper = Paper::new();
+        let page = paper.screen.turn_to("bob", Vec::new(), false, ROOM);
+        paper.print(&page);
+        let due = Timestamp::now() + SignedDuration::from_secs(30);
+        for (id, due) in [(1, Some(due)), (2, None), (3, None)] {
+            let (head, text) = ("      bob: ".to_owned(), Some(format!("number\n{id}")));
+            let found = ScreenItem::Found(FoundMessage { id, due, head, text });
+            let text = paper.screen.add(found, ROOM);
+            paper.print(&text);
+        }
+        let text = paper.screen.forget(2, ROOM);
+        paper.print(&text);
+        let text = paper.screen.found_again(3, "another text", ROOM);
+        paper.print(&text);
+        let rows = ["      bob: number 1", "      bob: (deleted)", "      bob: another text"];
+        assert_eq!(paper.rows()[1..4], rows);
+        assert_eq!(paper.screen.next_due(), Some(due));
+        vanish(&mut paper, 31);
+        assert_eq!(paper.rows()[1..3], rows[1..]);
         assert_eq!(paper.screen.next_due(), None);
     }
 

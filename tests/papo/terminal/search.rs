@@ -33,4 +33,15 @@ fn messages_are_searched_here_and_everywhere() {
     window.says("bob> /search TEA 12");
     window.key("Enter");
     window.says("      HH:MM  bob: tea 12\n");
+    // What is found goes with its message, wherever that is.
+    cid.say("DEL last");
+    cid.until("OK DEL ");
+    window.line("/search all house");
+    window.says("      nothing found\n");
+    bob.say("EDIT last coffee");
+    bob.until("OK EDIT ");
+    window.says("      HH:MM  bob: coffee\n");
+    bob.say("DEL last");
+    bob.until("OK DEL ");
+    window.says("      HH:MM  bob: (deleted)\n");
 }
