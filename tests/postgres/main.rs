@@ -51,6 +51,7 @@ mod standbys;
 mod stores;
 #[path = "../store/suite.rs"]
 mod suite;
+mod team;
 #[allow(dead_code)] // Only whole lines are typed here, and nothing is rewritten.
 #[path = "../wire/transcript/mod.rs"]
 mod transcript;

@@ -15,8 +15,9 @@ use rustix::process::Signal;
 
 use crate::cluster::cluster;
 use crate::files::{get, put, random, send};
-use crate::nodes::{People, Team, rounds};
+use crate::nodes::rounds;
 use crate::process::{Client, Dice, PATIENCE, Papod, id};
+use crate::team::{People, Team};
 
 #[test]
 fn any_node_takes_and_gives_files() {
@@ -137,7 +138,7 @@ fn files_outlive_their_nodes() {
     (0..3).for_each(|n| drop(nodes[n].register(&format!("w{n}"))));
     let addresses = Mutex::new(nodes.iter().map(|node| node.address).collect());
     let (enough, confirmed) = Default::default();
-    let people = &People { addresses, enough, confirmed };
+    let people = &People { addresses, enough, confirmed, patience: PATIENCE };
     let mut team = Team { urls: vec![path.to_owned(); 3], nodes, people };
     let sent: Vec<(u64, Vec<u8>)> = thread::scope(|scope| {
         let dices: Vec<Dice> = (0..3).map(|_| Dice::new(dice.below(u64::MAX))).collect();

@@ -3,10 +3,9 @@
 //! fails, 1 if it is not set.
 
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,8 +13,9 @@ use rustix::process::Signal;
 
 use crate::cluster::{Cluster, cluster, url};
 use crate::process::unix::over;
-use crate::process::{Client, Home, PASSWORD, PATIENCE, Papod, id};
+use crate::process::{Home, PASSWORD, PATIENCE, Papod, id};
 use crate::relay::Relay;
+use crate::team::{People, Team};
 
 /// How many people write at once, and how many sessions read.
 const WRITERS: usize = 6;
@@ -220,137 +220,6 @@ fn guesses_are_counted_over_all_nodes() {
     assert!(least > Duration::from_millis(250 + 500 + 1000), "{waits:?}");
 }
 
-/// A connection to a node, if it says something soon.
-fn greeted(address: SocketAddr) -> Option<Client> {
-    let socket = TcpStream::connect(address).ok()?;
-    socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-    // Without taking it away.
-    let hello = socket.peek(&mut [0; 8]).ok()?;
-    (hello > 0).then(|| Client::of(socket))
-}
-
-/// What people do, and know.
-pub struct People {
-    /// Where the nodes listen.
-    pub addresses: Mutex<Vec<SocketAddr>>,
-    pub enough: AtomicBool,
-    /// When messages were confirmed.
-    pub confirmed: Mutex<Vec<Instant>>,
-}
-
-impl People {
-    /// Waits until as many more messages were confirmed. Returns the longest time without one.
-    pub fn progress(&self, more: usize) -> Duration {
-        let from = self.confirmed.lock().unwrap().len();
-        let began = Instant::now();
-        loop {
-            let confirmed = self.confirmed.lock().unwrap();
-            if confirmed.len() >= from + more {
-                let times = confirmed[from.saturating_sub(1)..].windows(2);
-                return times.map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
-            }
-            drop(confirmed);
-            assert!(began.elapsed() < PATIENCE, "nothing is confirmed any more");
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    /// A session of somebody on some node.
-    pub fn log_in(&self, next: &mut usize, handle: &str, how: &str) -> Client {
-        let until = Instant::now() + PATIENCE * 2;
-        loop {
-            *next += 1;
-            let addresses = self.addresses.lock().unwrap();
-            let address = addresses[*next % addresses.len()];
-            drop(addresses);
-            assert!(Instant::now() < until, "no node lets {handle} in");
-            match greeted(address) {
-                Some(mut client) => {
-                    client.say(&format!("LOGIN {handle} {PASSWORD}{how}"));
-                    if client.next_line().is_some_and(|line| line.starts_with("OK LOGIN")) {
-                        return client;
-                    }
-                }
-                None => thread::sleep(Duration::from_millis(1)),
-            }
-        }
-    }
-
-    fn write(&self, n: usize) -> Vec<(u64, String)> {
-        let (handle, mut next) = (format!("w{n}"), n);
-        let mut client = self.log_in(&mut next, &handle, " quiet");
-        let mut confirmed = Vec::new();
-        while !self.enough.load(Ordering::SeqCst) {
-            let body = format!("{n} says {}", confirmed.len());
-            // Where it is not known what became of it, it is said again.
-            let id = loop {
-                let line = format!("ONCE k{} MSG bob {body}\n", confirmed.len());
-                let said = std::io::Write::write_all(&mut client.socket(), line.as_bytes());
-                match said.ok().and_then(|()| client.next_line()) {
-                    Some(line) if line.starts_with("OK MSG") => break id(&line),
-                    Some(line) => assert!(line.starts_with("BYE "), "{line}"),
-                    None => {}
-                }
-                client = self.log_in(&mut next, &handle, " quiet");
-            };
-            confirmed.push((id, body));
-            self.confirmed.lock().unwrap().push(Instant::now());
-        }
-        confirmed
-    }
-
-    /// What bob is sent in sessions on all nodes, one after the other: within each, ids grow.
-    fn read(&self, n: usize) -> BTreeSet<u64> {
-        let (mut all, mut next) = (BTreeSet::new(), n);
-        let mut client = self.log_in(&mut next, "bob", "");
-        let mut last = 0;
-        loop {
-            match client.next_line() {
-                Some(line) if line.starts_with("MSG ") => {
-                    let id = id(&line);
-                    assert!(id > last, "{id} after {last}");
-                    last = id;
-                    all.insert(id);
-                    if line.ends_with(" that is all") {
-                        return all;
-                    }
-                }
-                Some(_) => {}
-                None => {
-                    client = self.log_in(&mut next, "bob", "");
-                    last = 0;
-                }
-            }
-        }
-    }
-}
-
-/// Papods on one database, whose people know all their addresses.
-pub struct Team<'a> {
-    /// How each node reaches the database.
-    pub urls: Vec<PathBuf>,
-    pub nodes: Vec<Papod>,
-    pub people: &'a People,
-}
-
-impl Team<'_> {
-    /// Which node leads.
-    pub fn leader(&self, on: &Cluster) -> usize {
-        let name = self.urls[0].to_str().unwrap().rsplit('/').next().unwrap();
-        let sql = "SELECT n.address FROM leader l JOIN node n ON n.name = l.node";
-        let address = on.ask(name, sql).unwrap();
-        let said = format!("reach at {address}\n");
-        let of = |node: &Papod| node.log().contains(&said);
-        self.nodes.iter().position(of).expect("one of them leads")
-    }
-
-    /// A node has ended. Another comes in its place.
-    pub fn replace(&mut self, at: usize) {
-        self.nodes[at] = Papod::start(&self.urls[at]);
-        self.people.addresses.lock().unwrap()[at] = self.nodes[at].address;
-    }
-}
-
 /// Has people write and read on three nodes until `meanwhile` returns, and checks what has become of
 /// it: what was confirmed is in the log once, and nothing else is, and each reader was sent all.
 fn under_load(urls: Vec<PathBuf>, meanwhile: impl FnOnce(&mut Team)) {
@@ -360,7 +229,7 @@ fn under_load(urls: Vec<PathBuf>, meanwhile: impl FnOnce(&mut Team)) {
     (0..WRITERS).for_each(|n| drop(nodes[n % 3].register(&format!("w{n}"))));
     let addresses = Mutex::new(nodes.iter().map(|node| node.address).collect());
     let (enough, confirmed) = Default::default();
-    let people = &People { addresses, enough, confirmed };
+    let people = &People { addresses, enough, confirmed, patience: PATIENCE };
     let mut team = Team { urls, nodes, people };
     let (written, read) = thread::scope(|scope| {
         let writers: Vec<_> = (0..WRITERS).map(|n| scope.spawn(move || people.write(n))).collect();
