@@ -1,14 +1,30 @@
-//! What operators ask of all papods on one database.
+//! What papods on one database tell each other beside what is recorded: operators' questions and
+//! their answers, and what limits are counted by.
 
-use crate::entry::Millis;
+use crate::brake::Guess;
+use crate::entry::{AccountId, Millis};
 use crate::name::Handle;
 
 /// A question to each of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum NodeQuestion {
     Sessions,
+    /// How many sessions have the accounts from this handle to that one.
+    Accounts(Handle, Handle),
     Stats,
+}
+
+/// Something that counts at all of them, wherever it happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
+pub enum NodeEvent {
+    /// A guess at a password, and whether it was right.
+    Guessed { guess: Guess, is_right: bool },
+    /// An account has put so many bytes of files.
+    FileBytes { account: AccountId, bytes: u64 },
+    /// An account has used at least so many bytes of what it may put in a day.
+    FilesDay { account: AccountId, bytes: u64 },
 }
 
 /// A connection, as `ADMIN SESSIONS` shows it.
@@ -29,6 +45,8 @@ pub struct NodeReport {
     /// The number of its node.
     pub node: u64,
     pub sessions: Vec<SessionReport>,
+    /// Accounts that have sessions, and how many.
+    pub accounts: Vec<(Handle, usize)>,
     /// What it counts.
     pub stats: Vec<(String, u64)>,
 }

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::Limits;
@@ -71,7 +71,32 @@ pub struct Rate<K> {
     /// The time after which `most` may be spent again.
     time: Duration,
     /// When each bucket will be empty; empty ones may be missing.
-    empty_at: Mutex<HashMap<K, Instant>>,
+    empty_at: Mutex<Buckets<K>>,
+}
+
+/// When each bucket will be empty.
+#[derive(Default)]
+struct Buckets<K>(HashMap<K, Instant>);
+
+impl<K: Copy + Eq + Hash> Buckets<K> {
+    /// When it will be empty, or now.
+    fn after(&self, who: &K, now: Instant) -> Instant {
+        self.0.get(who).map_or(now, |at| (*at).max(now))
+    }
+
+    fn set(&mut self, who: K, at: Instant, now: Instant) {
+        let all = &mut self.0;
+        if all.len() >= limits::RATED && !all.contains_key(&who) {
+            all.retain(|_, at| *at > now);
+            // All are in use: an arbitrary one starts afresh.
+            if all.len() >= limits::RATED
+                && let Some(any) = all.keys().next().copied()
+            {
+                all.remove(&any);
+            }
+        }
+        all.insert(who, at);
+    }
 }
 
 /// Too fast: refused, and may be tried again after this many seconds.
@@ -80,7 +105,17 @@ pub struct TooFast(pub u64);
 
 impl<K: Copy + Eq + Hash> Rate<K> {
     fn new(most: u64, time: Duration) -> Rate<K> {
-        Rate { most: AtomicU64::new(most), time, empty_at: Mutex::default() }
+        let empty_at = Mutex::new(Buckets(HashMap::new()));
+        Rate { most: AtomicU64::new(most), time, empty_at }
+    }
+
+    fn empty_at(&self) -> MutexGuard<'_, Buckets<K>> {
+        self.empty_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time in which `amount` comes back. What exceeds `most` needs an empty bucket.
+    fn cost(&self, amount: u64, most: u64) -> Duration {
+        self.time.mul_f64(amount.min(most) as f64 / most as f64)
     }
 
     fn most(&self) -> u64 {
@@ -96,46 +131,62 @@ impl<K: Copy + Eq + Hash> Rate<K> {
         if most == 0 {
             return Ok(Duration::ZERO);
         }
-        let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = empty_at.get(&who).map_or(now, |at| (*at).max(now));
-        // A single action may exceed `most`; it then needs an empty bucket.
-        let amount = amount.min(most);
-        let cost = self.time.mul_f64(amount as f64 / most as f64);
+        let mut empty_at = self.empty_at();
+        let begun = empty_at.after(&who, now);
+        let cost = self.cost(amount, most);
         let wait = (begun + cost).duration_since(now).saturating_sub(self.time);
         if wait > limits::DELAY {
             return Err(TooFast(wait.as_secs() + 1));
         }
-        if empty_at.len() >= limits::RATED && !empty_at.contains_key(&who) {
-            empty_at.retain(|_, at| *at > now);
-            // All are in use: an arbitrary one starts afresh.
-            if empty_at.len() >= limits::RATED
-                && let Some(any) = empty_at.keys().next().copied()
-            {
-                empty_at.remove(&any);
-            }
-        }
-        empty_at.insert(who, begun + cost);
+        empty_at.set(who, begun + cost, now);
         Ok(wait)
+    }
+
+    /// Spends `amount` for something that was done elsewhere, however much it is.
+    pub fn note(&self, who: K, amount: u64, now: Instant) {
+        let most = self.most();
+        if most > 0 {
+            let mut empty_at = self.empty_at();
+            let begun = empty_at.after(&who, now);
+            empty_at.set(who, begun + self.cost(amount, most), now);
+        }
+    }
+
+    /// At least `amount` was spent.
+    pub fn note_spent(&self, who: K, amount: u64, now: Instant) {
+        let most = self.most();
+        if most > 0 {
+            let mut empty_at = self.empty_at();
+            let at = empty_at.after(&who, now).max(now + self.cost(amount, most));
+            empty_at.set(who, at, now);
+        }
+    }
+
+    /// What has been spent and has not come back yet.
+    pub fn spent(&self, now: Instant) -> Vec<(K, u64)> {
+        let most = self.most() as f64;
+        let amount = |at: &Instant| {
+            (at.saturating_duration_since(now).div_duration_f64(self.time) * most).ceil() as u64
+        };
+        let all = self.empty_at();
+        all.0.iter().map(|(who, at)| (*who, amount(at))).filter(|(_, spent)| *spent > 0).collect()
     }
 
     /// Spends `amount` for something that is done already, however much it is.
     pub fn owe(&self, who: K, amount: u64, now: Instant) {
         let most = self.most();
-        if most > 0 {
-            let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(at) = empty_at.get_mut(&who) {
-                let cost = self.time.mul_f64(amount.min(most) as f64 / most as f64);
-                *at = (*at).max(now) + cost;
-            }
+        if most > 0
+            && let Some(at) = self.empty_at().0.get_mut(&who)
+        {
+            *at = (*at).max(now) + self.cost(amount, most);
         }
     }
 
     /// Refunds what was spent on something that the server then failed to do.
     pub fn give_back(&self, who: K, amount: u64) {
         let most = self.most();
-        let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = empty_at.get_mut(&who) {
-            let cost = self.time.mul_f64(amount.min(most) as f64 / most.max(1) as f64);
+        if let Some(at) = self.empty_at().0.get_mut(&who) {
+            let cost = self.cost(amount, most.max(1));
             *at = at.checked_sub(cost).unwrap_or(*at);
         }
     }
@@ -175,11 +226,26 @@ mod tests {
     }
 
     #[test]
+    fn what_was_done_elsewhere_counts() {
+        let [here, there] = [(); 2].map(|()| Rate::new(20, Duration::from_secs(10)));
+        let start = Instant::now();
+        assert_eq!(here.spend(1, 15, start), Ok(Duration::ZERO));
+        there.note(1, 15, start);
+        assert_eq!(there.spent(start), [(1, 15)]);
+        // Known already.
+        here.spent(start).into_iter().for_each(|(who, spent)| there.note_spent(who, spent, start));
+        assert_eq!(there.spend(1, 5, start), Ok(Duration::ZERO));
+        assert_eq!(there.spend(1, 1, start), Ok(Duration::from_millis(500)));
+        assert!(there.spent(start + Duration::from_secs(11)).is_empty());
+    }
+
+    #[test]
     fn without_a_limit_nothing_is_counted() {
         let rate = Rate::new(0, Duration::from_secs(1));
         let now = Instant::now();
         assert!((0..1000).all(|_| rate.spend(1, 1, now) == Ok(Duration::ZERO)));
-        assert!(rate.empty_at.lock().unwrap().is_empty());
+        rate.note(1, 1, now);
+        assert!(rate.empty_at().0.is_empty());
     }
 
     #[test]
@@ -189,6 +255,6 @@ mod tests {
         for who in 0..limits::RATED + 10 {
             assert_eq!(rate.spend(who, 1, now), Ok(Duration::ZERO));
         }
-        assert_eq!(rate.empty_at.lock().unwrap().len(), limits::RATED);
+        assert_eq!(rate.empty_at().0.len(), limits::RATED);
     }
 }

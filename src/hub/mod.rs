@@ -35,13 +35,13 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use crate::brake::Guess;
 use crate::chat::{Chat, FirstRules};
 use crate::counters::Counters;
 use crate::entry::{
     AccountId, Clock, ConversationId, DeviceNumber, EntryId, Key, Millis, MoveNumber, SessionId,
 };
 use crate::limits;
+use crate::node_report::NodeEvent;
 use crate::origin::Origin;
 use crate::outbox::{Outbox, Watermark};
 use crate::store::{Cause, Error, Newest, Writer};
@@ -132,12 +132,11 @@ impl Hub {
         }
     }
 
-    /// Lets the other nodes of the same database know of a guess at a password.
-    pub fn guessed(&self, _guess: Guess, _is_right: bool) {
+    /// Lets the other nodes of the same database know.
+    pub fn tell_nodes(&self, _event: NodeEvent) {
         #[cfg(feature = "postgres")]
         if self.has_nodes {
-            let (guess, is_right) = (_guess, _is_right);
-            self.ask(Work::Link(link::LinkWork::Guessed { guess, is_right, from: 0 }));
+            self.ask(Work::Link(link::LinkWork::Event { event: _event, from: 0 }));
         }
     }
 

@@ -141,14 +141,7 @@ impl Server {
             Pen::Writer(writer) => Hub::start_with(writer, clock, counters.clone(), first),
             #[cfg(feature = "postgres")]
             Pen::Candidate(node) => {
-                let brakes = hasher.clone();
-                let on_guess = move |guess, is_right| brakes.note_elsewhere(guess, is_right);
-                let services = services_later.clone();
-                let report = move |question| {
-                    let services = services.get().and_then(Weak::upgrade);
-                    services.map(|services| services.report(question)).unwrap_or_default()
-                };
-                let hooks = NodeHooks { on_guess: Box::new(on_guess), report: Box::new(report) };
+                let hooks = node_hooks(&services_later);
                 let at = config.node.as_deref();
                 Hub::start_node(node, at, clock, counters.clone(), first, hooks)
             }
@@ -385,4 +378,27 @@ fn serve(door: &Door, stopped: &Receiver<()>) {
     // `async_io::block_on` polls the reactor itself while it waits; another `block_on` would leave
     // that to a separate thread, at little more than half the speed.
     let _ = smol::block_on(passes);
+}
+
+/// What other nodes want of this one, which says and does nothing as long as it starts.
+#[cfg(feature = "postgres")]
+fn node_hooks(services_later: &Arc<OnceLock<Weak<Services>>>) -> NodeHooks {
+    let services = || {
+        let later = services_later.clone();
+        move || later.get().and_then(Weak::upgrade)
+    };
+    let (of, known, hearing) = (services(), services(), services());
+    NodeHooks {
+        report: Box::new(move |question| {
+            of().map(|services| services.report(question)).unwrap_or_default()
+        }),
+        known: Box::new(move || {
+            known().map(|services| services.spent_on_files()).unwrap_or_default()
+        }),
+        on_event: Box::new(move |event| {
+            if let Some(services) = hearing() {
+                services.note_elsewhere(event);
+            }
+        }),
+    }
 }

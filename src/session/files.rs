@@ -15,6 +15,7 @@ use crate::file_workers::FileWorkers;
 use crate::limits;
 use crate::live_limits::Limit;
 use crate::name::{FileName, Target};
+use crate::node_report::NodeEvent;
 use crate::rates::TooFast;
 use crate::store::Error;
 use crate::store::contents::{ContentReader, Contents, UploadError};
@@ -158,7 +159,11 @@ impl Session {
             true => Err(TooFast(DAY)),
             false => self.services.rates.files.spend(*account, bytes, Instant::now()),
         };
+        let account = *account;
         let wait = spent.inspect_err(|_| self.note(Obstacle::Limit("--limit-files-day")))?;
+        if most > 0 {
+            self.services.hub.tell_nodes(NodeEvent::FileBytes { account, bytes });
+        }
         if !wait.is_zero() {
             self.brake = Some(Box::new(Timer::after(wait)));
         }

@@ -20,23 +20,29 @@ use crate::wire::rows::{
 impl Session {
     /// `ADMIN USERS`
     pub(super) async fn list_users(&mut self, mut after: Option<Handle>) -> Answer {
-        let sessions = self.services.roster.sessions_by_handle();
-        let mut count = 0;
-        loop {
-            let from = after.clone();
+        let mut rows = Vec::<AccountRow>::new();
+        let more = loop {
             // One more than is shown tells whether there is more.
-            let asked = (limits::ADMIN_ROWS - count).min(limits::PAGE_ROWS) + 1;
-            let rows = self.ask(move |reader| reader.account_rows(from.as_ref(), asked)).await?;
-            let more = rows.len() == asked;
-            let rows = &rows[..rows.len().min(asked - 1)];
-            self.say(|out| rows.iter().for_each(|row| account_line(row, &sessions).write(out)));
-            count += rows.len();
-            after = rows.last().map(|row| row.handle.clone());
-            if !more || count == limits::ADMIN_ROWS {
-                return Ok(Some(self.listed(AdminList::Users, count, more)));
+            let asked = (limits::ADMIN_ROWS - rows.len()).min(limits::PAGE_ROWS) + 1;
+            let part = self.ask(move |reader| reader.account_rows(after.as_ref(), asked)).await?;
+            let more = part.len() == asked;
+            rows.extend(part.into_iter().take(asked - 1));
+            if !more || rows.len() == limits::ADMIN_ROWS {
+                break more;
             }
-            self.flush().await?;
+            after = rows.last().map(|row| row.handle.clone());
+        };
+        if let [first, ..] = &*rows
+            && let [.., last] = &*rows
+        {
+            let (first, last) = (first.handle.clone(), last.handle.clone());
+            let sessions = self.sessions_of_accounts(first, last).await?;
+            for part in rows.chunks(limits::PAGE_ROWS) {
+                self.say(|out| part.iter().for_each(|row| account_line(row, &sessions).write(out)));
+                self.flush().await?;
+            }
         }
+        Ok(Some(self.listed(AdminList::Users, rows.len(), more)))
     }
 
     /// `ADMIN USER SHOW`: the account, its sessions, tokens, linked users and groups.

@@ -1,4 +1,8 @@
-//! `ADMIN SESSIONS` and `ADMIN STATS`: what is going on, at all papods on one database.
+//! What is going on at all papods on one database, for `ADMIN STATS`, `SESSIONS` and `USERS`.
+
+use std::collections::HashMap;
+#[cfg(feature = "postgres")]
+use std::time::Instant;
 
 use smol::Timer;
 use smol::future::FutureExt as _;
@@ -7,6 +11,9 @@ use super::answer::{Answer, Halt};
 use super::{End, Services, Session};
 use crate::entry::SessionId;
 use crate::limits;
+use crate::name::Handle;
+#[cfg(feature = "postgres")]
+use crate::node_report::NodeEvent;
 use crate::node_report::{NodeQuestion, NodeReport, SessionReport, add_up};
 use crate::wire::reply::{List, Reply};
 use crate::wire::rows::{SessionLine, StatLine};
@@ -19,11 +26,34 @@ impl Services {
             NodeQuestion::Sessions => {
                 NodeReport { sessions: self.roster.list(), ..NodeReport::default() }
             }
+            NodeQuestion::Accounts(first, last) => {
+                let accounts = self.roster.sessions_by_handle(&(first..=last));
+                NodeReport { accounts: accounts.into_iter().collect(), ..NodeReport::default() }
+            }
             NodeQuestion::Stats => {
                 let stats = self.counters.rows().into_iter().map(counted).collect();
                 NodeReport { stats, ..NodeReport::default() }
             }
         }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Services {
+    /// Something has happened at another node.
+    pub(crate) fn note_elsewhere(&self, event: NodeEvent) {
+        let (files, now) = (&self.rates.files, Instant::now());
+        match event {
+            NodeEvent::Guessed { guess, is_right } => self.hasher.note_elsewhere(guess, is_right),
+            NodeEvent::FileBytes { account, bytes } => files.note(account, bytes, now),
+            NodeEvent::FilesDay { account, bytes } => files.note_spent(account, bytes, now),
+        }
+    }
+
+    /// What accounts have used of what they may put in a day.
+    pub(crate) fn spent_on_files(&self) -> Vec<NodeEvent> {
+        let event = |(account, bytes)| NodeEvent::FilesDay { account, bytes };
+        self.rates.files.spent(Instant::now()).into_iter().map(event).collect()
     }
 }
 
@@ -49,6 +79,23 @@ impl Session {
             all.extend(sessions.into_iter().map(number));
         }
         Ok(all)
+    }
+
+    /// How many sessions the accounts from one handle to another have, of those that have any.
+    pub(super) async fn sessions_of_accounts(
+        &self,
+        first: Handle,
+        last: Handle,
+    ) -> Result<HashMap<Handle, usize>, Halt> {
+        let question = NodeQuestion::Accounts(first, last);
+        let here = self.services.report(question.clone());
+        let mut counts = HashMap::new();
+        for report in self.ask_others(question).await?.into_iter().chain([here]) {
+            for (handle, count) in report.accounts {
+                *counts.entry(handle).or_default() += count;
+            }
+        }
+        Ok(counts)
     }
 
     /// `ADMIN SESSIONS`

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -234,11 +235,11 @@ impl Roster {
         rows
     }
 
-    /// How many sessions each account has, of those that have any.
-    pub fn sessions_by_handle(&self) -> HashMap<Handle, usize> {
+    /// How many sessions each of these accounts has, of those that have any.
+    pub fn sessions_by_handle(&self, these: &RangeInclusive<Handle>) -> HashMap<Handle, usize> {
         let mut counts = HashMap::new();
         for guest in self.connections().list.values() {
-            if let Some(handle) = &guest.handle {
+            if let Some(handle) = guest.handle.as_ref().filter(|it| these.contains(it)) {
                 *counts.entry(handle.clone()).or_default() += 1;
             }
         }

@@ -14,6 +14,7 @@ use crate::brake::Guess;
 use crate::entry::SessionId;
 use crate::limits;
 use crate::name::Handle;
+use crate::node_report::NodeEvent;
 use crate::origin::Origin;
 use crate::password::Failed;
 use crate::wire::refusal::Refusal;
@@ -49,7 +50,7 @@ impl Session {
                 }
                 verified => {
                     if let Ok(is_right) = verified {
-                        self.services.hub.guessed(guess, is_right);
+                        services.hub.tell_nodes(NodeEvent::Guessed { guess, is_right });
                     }
                     return Ok(verified.inspect_err(|e| self.note_failed(*e))?);
                 }
@@ -102,7 +103,7 @@ impl Services {
             patience -= wait;
             Timer::after(wait).await;
         }
-        self.hub.guessed(guess, false);
+        self.hub.tell_nodes(NodeEvent::Guessed { guess, is_right: false });
         log::info!("wrong-secret session={} from={origin} handle=-", session.0);
         Ok(())
     }

@@ -60,6 +60,37 @@ fn any_node_takes_and_gives_files() {
 }
 
 #[test]
+fn what_an_account_puts_in_a_day_is_counted_over_all_nodes() {
+    let db = PathBuf::from(cluster().database());
+    let start = || Papod::start_with(&db, ["--limit-local", "--limit-files-day", "1000"]);
+    let mut nodes = [start(), start()];
+    nodes[0].until_logged("this node leads");
+    nodes[1].until_logged("has joined the leader");
+    let mut ana = nodes[0].register("ana");
+    let mut elsewhere = nodes[1].login_quietly("ana");
+    put(&mut elsewhere, &[7; 500]);
+    // What is answered after it has come after it.
+    drop(nodes[1].register("bob"));
+    put(&mut ana, &[7; 400]);
+    drop(nodes[0].register("cid"));
+    let refused = |client: &mut Client| {
+        client.say(&format!("PUT {}", BASE64_STANDARD.encode([7; 200])));
+        let said = client.line();
+        assert!(said.starts_with("ERR PUT too-fast "), "{said}");
+    };
+    refused(&mut elsewhere);
+    // One that comes is told how much it was.
+    nodes[1].kill();
+    nodes[1] = start();
+    nodes[1].until_logged("has joined the leader");
+    refused(&mut nodes[1].login_quietly("ana"));
+    // So it is when another leads.
+    nodes[0].kill();
+    nodes[1].until_logged("this node leads");
+    refused(&mut nodes[1].login_quietly("ana"));
+}
+
+#[test]
 fn an_upload_goes_on_when_the_leader_has_gone() {
     let db = PathBuf::from(cluster().database());
     let mut first = Papod::start(&db);

@@ -183,6 +183,9 @@ fn operators_see_all_nodes() {
         for row in ["STAT registrations 3", "STAT leader 1", "STAT nodes 3", "STAT term 1"] {
             assert!(stats.iter().any(|said| said == row), "{row}: {stats:?}");
         }
+        let listed = asked(&home, at, "ADMIN USERS");
+        let counts: Vec<&str> = listed.iter().filter_map(|row| row.split(' ').nth(4)).collect();
+        assert_eq!(counts, ["2", "1", "1", "end"], "{listed:?}");
         let shown = asked(&home, at, "ADMIN USER SHOW w0");
         let sessions = shown.iter().filter(|row| row.starts_with("SESSION ")).count();
         assert_eq!(sessions, 2, "{shown:?}");

@@ -39,7 +39,9 @@ pub(super) fn question(ticket: Ticket, work: &Work) -> Option<ToLeader> {
         Work::CaughtUp { session, upto, .. } => {
             ToLeader::CaughtUp { ticket, session: session.0, upto: *upto }
         }
-        Work::Link(LinkWork::Ask { question, .. }) => ToLeader::Ask { ticket, question: *question },
+        Work::Link(LinkWork::Ask { question, .. }) => {
+            ToLeader::Ask { ticket, question: question.clone() }
+        }
         _ => return None,
     })
 }

@@ -245,9 +245,7 @@ impl LinkDoor {
             }
             Work::Used(token) => ToLeader::Used(token),
             Work::Shown { account, device, upto } => ToLeader::Shown { account, device, upto },
-            Work::Link(LinkWork::Guessed { guess, is_right, .. }) => {
-                ToLeader::Guessed { guess, is_right }
-            }
+            Work::Link(LinkWork::Event { event, .. }) => ToLeader::Event(event),
             Work::Link(LinkWork::Proved { session, upto }) => {
                 ToLeader::Proved { session: session.0, upto }
             }
@@ -308,7 +306,7 @@ impl LinkDoor {
                         answer.give(reports);
                     }
                 }
-                ToDoor::Guessed { guess, is_right } => (self.hooks.on_guess)(guess, is_right),
+                ToDoor::Event(event) => (self.hooks.on_event)(event),
                 ToDoor::Block { lines, last, from, to } => {
                     blocks.push(Arc::new(Block { lines: lines.into_vec(), last, from, to }));
                 }

@@ -8,12 +8,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::brake::Guess;
 use crate::chat::{Act, Newcomer, Order};
 use crate::entry::{AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber, TokenId};
 use crate::hub::Entered;
 use crate::name::{DeviceName, Handle, Target};
-use crate::node_report::{NodeQuestion, NodeReport};
+use crate::node_report::{NodeEvent, NodeQuestion, NodeReport};
 use crate::origin::Origin;
 use crate::outbox::{Outbox, Unspent, Watermark};
 use crate::store::BatchId;
@@ -94,11 +93,7 @@ pub(super) enum ToLeader {
     Fell {
         session: SessionNumber,
     },
-    /// A guess at a password, and whether it was right.
-    Guessed {
-        guess: Guess,
-        is_right: bool,
-    },
+    Event(NodeEvent),
     /// What do all other nodes answer?
     Ask {
         ticket: Ticket,
@@ -193,11 +188,8 @@ pub(super) enum ToDoor {
     /// What a session put has its message: it forgets it before it is answered.
     Taken(SessionNumber),
     Told(Told),
-    /// A guess at a password at another node, and whether it was right.
-    Guessed {
-        guess: Guess,
-        is_right: bool,
-    },
+    /// At another node.
+    Event(NodeEvent),
 }
 
 /// What one session is told.

@@ -180,9 +180,7 @@ impl Given {
             }
             ToLeader::Shown { account, device, upto } => Work::Shown { account, device, upto },
             ToLeader::Fell { session } => Work::Link(LinkWork::Fell { session: of(session) }),
-            ToLeader::Guessed { guess, is_right } => {
-                Work::Link(LinkWork::Guessed { guess, is_right, from: node })
-            }
+            ToLeader::Event(event) => Work::Link(LinkWork::Event { event, from: node }),
             ToLeader::Ask { ticket, question } => {
                 let answer = Given::answer(given, move |answer| ToDoor::Reports { ticket, answer });
                 Work::Link(LinkWork::Ask { question, from: node, answer })
@@ -289,7 +287,8 @@ impl Doors {
     pub(super) fn into_parts(mut self) -> DoorParts {
         let OwnSessions { secrets, in_hand } = std::mem::take(&mut self.own);
         let nothing = NodeHooks {
-            on_guess: Box::new(|_, _| {}),
+            on_event: Box::new(|_| {}),
+            known: Box::new(Vec::new),
             report: Box::new(|_| NodeReport::default()),
         };
         DoorParts { in_hand, secrets, hooks: std::mem::replace(&mut self.hooks, nothing) }
@@ -403,14 +402,13 @@ impl HubState {
                     seat.outbox.prove(upto);
                 }
             }
-            LinkWork::Guessed { guess, is_right, from } => {
+            LinkWork::Event { event, from } => {
                 let Some(doors) = &self.doors else { return };
                 for (_, door) in doors.doors.iter().filter(|(node, _)| **node != from) {
-                    let guess = guess.clone();
-                    lock(&door.given).said.push(ToDoor::Guessed { guess, is_right });
+                    lock(&door.given).said.push(ToDoor::Event(event.clone()));
                 }
                 if from > 0 {
-                    (doors.hooks.on_guess)(guess, is_right);
+                    (doors.hooks.on_event)(event);
                 }
             }
             LinkWork::Ask { question, from, answer } => self.inquire(question, from, answer),
@@ -427,11 +425,11 @@ impl HubState {
     fn inquire(&mut self, question: NodeQuestion, from: u64, answer: Answer<Vec<NodeReport>>) {
         let Some(doors) = &mut self.doors else { return };
         let node = doors.number;
-        let own = (from > 0).then(|| NodeReport { node, ..(doors.hooks.report)(question) });
+        let own = (from > 0).then(|| NodeReport { node, ..(doors.hooks.report)(question.clone()) });
         let awaited = doors.doors.keys().copied().filter(|node| *node != from).collect();
         let inquiry = doors.inquiries.begin(own, awaited, answer);
         for (_, door) in doors.doors.iter().filter(|(node, _)| **node != from) {
-            lock(&door.given).said.push(ToDoor::Report { inquiry, question });
+            lock(&door.given).said.push(ToDoor::Report { inquiry, question: question.clone() });
         }
     }
 
@@ -449,6 +447,7 @@ impl HubState {
         };
         let Some(doors) = &mut self.doors else { return line.close() };
         doors.doors.insert(node, Joined { number, line, given: given.clone() });
+        lock(&given).said.extend((doors.hooks.known)().into_iter().map(ToDoor::Event));
         log::info!("node {node} has joined, sessions: {}", sessions.len());
         for (seated, is_valid) in sessions.into_iter().zip(valid) {
             if !is_valid {

@@ -33,11 +33,10 @@ use std::thread::{self, JoinHandle};
 
 use super::inbox::{InboxSender, inbox};
 use super::{Answer, Hub, HubState};
-use crate::brake::Guess;
 use crate::chat::FirstRules;
 use crate::counters::Counters;
 use crate::entry::{Clock, MoveNumber, SessionId};
-use crate::node_report::{NodeQuestion, NodeReport};
+use crate::node_report::{NodeEvent, NodeQuestion, NodeReport};
 use crate::store::{Announced, Candidate, Cause, Error};
 use door::{DoorEnd, DoorStart, LinkDoor};
 use keys::NodeKey;
@@ -57,9 +56,8 @@ pub enum LinkWork {
     Fell { session: SessionId },
     /// A session has proved that its account was shown the receipts up to this move.
     Proved { session: SessionId, upto: MoveNumber },
-    /// A guess at a password at this node; to the leader also one at another, `from`, of which the
-    /// rest have to hear.
-    Guessed { guess: Guess, is_right: bool, from: u64 },
+    /// Something at this node; to the leader also at another, `from`, of which the rest have to hear.
+    Event { event: NodeEvent, from: u64 },
     /// What all nodes answer, but for the one that asks, `from`; 0: this one.
     Ask { question: NodeQuestion, from: u64, answer: Answer<Vec<NodeReport>> },
     /// To the leader: the answer of a node.
@@ -72,8 +70,10 @@ pub enum LinkWork {
 
 /// What a node does and says when others want it to.
 pub struct NodeHooks {
-    /// There was a guess at a password at another node; whether it was right.
-    pub on_guess: Box<dyn Fn(Guess, bool) + Send>,
+    /// Takes in what has happened at another node.
+    pub on_event: Box<dyn Fn(NodeEvent) + Send>,
+    /// What a node has to know that joins: events.
+    pub known: Box<dyn Fn() -> Vec<NodeEvent> + Send>,
     /// Answers an operator's question about this node.
     pub report: Box<dyn Fn(NodeQuestion) -> NodeReport + Send>,
 }

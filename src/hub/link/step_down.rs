@@ -134,7 +134,7 @@ fn of_here(work: Work, node: &Node) -> Option<Work> {
 /// Whether work comes from this node: what others have asked for they ask the next leader.
 fn is_of_here(work: &Work) -> bool {
     match work {
-        Work::Link(LinkWork::Guessed { from, .. } | LinkWork::Ask { from, .. }) => *from == 0,
+        Work::Link(LinkWork::Event { from, .. } | LinkWork::Ask { from, .. }) => *from == 0,
         Work::Link(LinkWork::Proved { session, .. }) => session.node() == 0,
         Work::Link(_)
         | Work::Online { answer: Answer::There(_), .. }
