@@ -290,6 +290,14 @@ impl Cluster {
         self.server.wait().unwrap();
     }
 
+    /// Sends all its processes a signal, so that they stop or go on as a machine does.
+    pub fn signal(&self, signal: Signal) {
+        for process in self.children().into_iter().chain([Pid::from_child(&self.server)]) {
+            // It may have ended.
+            let _ = kill_process(process, signal);
+        }
+    }
+
     /// Its processes but for the first, which has started them.
     pub fn children(&self) -> Vec<Pid> {
         let parent = self.server.id().to_string();

@@ -16,6 +16,7 @@ mod failover;
 mod files;
 #[path = "../store/flags.rs"]
 mod flags;
+mod histories;
 #[path = "../store/holding.rs"]
 mod holding;
 mod http;
