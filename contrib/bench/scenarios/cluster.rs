@@ -1,6 +1,7 @@
 //! `cluster`: papod on PostgreSQL that waits for a synchronous standby, and on SQLite. The load of
 //! `send-plain` and then of `ping-pong`: on SQLite; on the node that leads, while it is the only one;
-//! and on another node. And what bare PostgreSQL does with batches as large as papod's were.
+//! and on another node. And what bare PostgreSQL does with batches as large as papod's were. And how
+//! soon another node leads (`takeover`).
 //!
 //! Everything shares all cores: papod, PostgreSQL and its standby, of which each would have a machine
 //! of its own. So it is the ratios that mean something.
@@ -13,6 +14,7 @@ use rustix::process::Pid;
 use super::Scenario;
 use super::ping_pong::play;
 use super::send::{PAIRS, Pairs};
+use super::takeover::take_over;
 use crate::child::Server;
 use crate::cluster::{self, Cluster};
 use crate::machine::{self, Meter};
@@ -74,11 +76,12 @@ fn run(bench: &mut Bench) -> Outcome<()> {
     drop(other);
     drop(leader);
     primary.drop_database(&shared);
-    bare(bench, OTHER, &primary, batch)
+    bare(bench, OTHER, &primary, batch)?;
+    take_over(bench, &primary)
 }
 
 /// papod that leads on a new database.
-fn leader_on(bench: &mut Bench, url: &str) -> Outcome<Server> {
+pub fn leader_on(bench: &mut Bench, url: &str) -> Outcome<Server> {
     let leader = bench.papod_on(Some(url), &bench.all_cores())?;
     leader.until_said("this node leads")?;
     Ok(leader)

@@ -22,6 +22,7 @@ pub mod send;
 mod sessions;
 mod start;
 mod sync;
+mod takeover;
 mod uneven;
 
 use crate::{Bench, Outcome};
