@@ -94,13 +94,13 @@ impl HttpConnection {
     }
 
     fn take_kept(&mut self, shown: Shown) -> Option<AccountLink> {
-        let kept = self.kept.take()?;
+        let kept = *self.kept.take()?;
         let is_usable = kept.shown == shown && kept.since.elapsed() < KEPT;
         Some(kept).filter(|_| is_usable && self.admission.bye().is_none())
     }
 
     /// Keeps a session, all of whose commands are answered, for the next request.
     pub(super) fn keep(&mut self, link: AccountLink) {
-        self.kept = Some(link);
+        self.kept = Some(Box::new(link));
     }
 }

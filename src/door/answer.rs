@@ -179,12 +179,12 @@ impl Response {
     }
 }
 
-/// An object of JSON with its fields in this order, which people read.
+/// An object of JSON with its fields in this order, which people read. Their names are plain words.
 pub fn object<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> String {
     let mut out = String::from("{");
     for (key, value) in fields {
         let comma = if out.len() > 1 { "," } else { "" };
-        let _ = write!(out, "{comma}{}:{value}", Value::from(key));
+        let _ = write!(out, "{comma}\"{key}\":{value}");
     }
     out.push('}');
     out

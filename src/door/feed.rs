@@ -1,6 +1,7 @@
 //! What a subscriber is sent of the entries and receipts that its session shows.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 
 use super::attachment::Attachment;
 use super::commands::written_id;
@@ -16,42 +17,82 @@ use crate::session::peer;
 use crate::wire::rows::ReceiptLine;
 
 impl Subscription<'_> {
-    /// Sends an entry, if it is wanted.
-    pub(super) async fn entry(&mut self, entry: &Entry) {
-        if entry.id <= self.upto {
-            return;
+    /// Sends an entry, if it is wanted; one about a file with what is returned. (That is rare, and
+    /// apart, since each stream would have the memory for it.)
+    pub(super) fn entry(
+        &mut self,
+        entry: Entry,
+    ) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
+        match self.file_of(&entry) {
+            Some(file) => Some(Box::pin(self.file_entry(entry, file))),
+            None => {
+                self.show(&entry, None);
+                None
+            }
         }
-        self.upto = entry.id;
+    }
+
+    /// Sends an entry about the file of the message `id`. `bytes`: its size, if that is known.
+    async fn file_entry(&mut self, entry: Entry, (id, bytes): (EntryId, Option<u64>)) {
+        let bytes = match bytes {
+            Some(bytes) => Some(bytes),
+            None => self.on.file_bytes(&self.me, id).await.ok().flatten(),
+        };
+        let attachment = match bytes {
+            Some(bytes) => Some(self.attachment(&entry, id, bytes).await),
+            None => None,
+        };
+        self.show(&entry, attachment.as_ref());
+    }
+
+    /// The message whose file an entry is about, and the size of that, if the entry says so. It may
+    /// be that it has none.
+    fn file_of(&self, entry: &Entry) -> Option<(EntryId, Option<u64>)> {
+        let tags = entry.tags.as_ref()?;
+        let file = match entry.kind {
+            EntryKind::Message if !entry.is_gone() => (entry.id, Some(tags.file?)),
+            EntryKind::Edit => (tags.re.filter(|about| self.may_be_file(*about))?, None),
+            _ => return None,
+        };
+        self.place(entry).map(|_| file)
+    }
+
+    /// Whether a message may be a file; of those that were sent here it is known.
+    fn may_be_file(&self, id: EntryId) -> bool {
+        self.sent.iter().find(|sent| sent.id == id).is_none_or(|sent| sent.is_file)
+    }
+
+    /// The conversation of an entry, and the topic under which it is sent; `None` if it is not
+    /// wanted.
+    fn place(&self, entry: &Entry) -> Option<(Target, usize)> {
         let with = peer(&self.me, &entry.from, &entry.to);
-        let is_mark = entry.kind.is_mark();
         let is_wanted = entry.id > self.newest
             || match &self.floors {
                 Floors::None => true,
                 // Messages come with the text that holds, so the marks say nothing more.
-                Floors::Ids(_) if is_mark => false,
+                Floors::Ids(_) if entry.kind.is_mark() => false,
                 Floors::Ids(floors) => floors.get(&with).is_some_and(|floor| entry.id >= *floor),
                 Floors::Time(time) => entry.time >= *time,
             };
-        if !is_wanted {
-            return;
+        if entry.id <= self.upto || !is_wanted {
+            return None;
         }
-        let Some(at) = fitting(&self.topics, &self.me, &with, &entry.from) else { return };
+        let at = fitting(&self.topics, &self.me, &with, &entry.from)?;
+        Some((with, at))
+    }
+
+    fn show(&mut self, entry: &Entry, attachment: Option<&Attachment>) {
+        let place = self.place(entry);
+        self.upto = self.upto.max(entry.id);
+        let Some((with, at)) = place else { return };
+        let is_mark = entry.kind.is_mark();
         let about = entry.tags.as_ref().and_then(|tags| tags.re).filter(|_| is_mark);
         match (entry.kind, about) {
             (EntryKind::Message, _) if !entry.is_gone() => {
-                let bytes = entry.tags.as_ref().and_then(|tags| tags.file);
-                let attachment = match bytes {
-                    Some(bytes) => Some(Box::pin(self.attachment(entry, entry.id, bytes)).await),
-                    None => None,
-                };
-                self.message(entry, with, at, None, attachment.as_ref());
+                self.message(entry, with, at, None, attachment);
             }
             (EntryKind::Edit, Some(about)) => {
-                let attachment = match self.may_be_file(about) {
-                    true => Box::pin(self.renamed(entry, about)).await,
-                    false => None,
-                };
-                self.message(entry, with, at, Some(about), attachment.as_ref());
+                self.message(entry, with, at, Some(about), attachment);
             }
             (EntryKind::Del, Some(about)) => {
                 self.sent.retain(|sent| sent.id != about);
@@ -62,17 +103,6 @@ impl Subscription<'_> {
             }
             _ => {}
         }
-    }
-
-    /// Whether a message may be a file; of those that were sent here it is known.
-    fn may_be_file(&self, id: EntryId) -> bool {
-        self.sent.iter().find(|sent| sent.id == id).is_none_or(|sent| sent.is_file)
-    }
-
-    /// The file of the message `about`, if it is one, under the name that `edit` gives it.
-    async fn renamed(&mut self, edit: &Entry, about: EntryId) -> Option<Attachment> {
-        let bytes = self.on.file_bytes(&self.me, about).await.ok()??;
-        Some(self.attachment(edit, about, bytes).await)
     }
 
     /// What is said about a file: that of the message `id`, with the name that `entry` says. Without

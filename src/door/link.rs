@@ -160,10 +160,9 @@ impl Link {
                 return Poll::Ready(Ok(line));
             }
             self.run(cx);
-            let mut buffer = [0; 4_096];
-            match self.far.read(&mut buffer) {
+            match self.far.take(&mut self.input) {
                 Ok(0) => return Poll::Ready(Err(self.bye)),
-                Ok(n) => self.input.extend_from_slice(&buffer[..n]),
+                Ok(_) => {}
                 // Whatever lets the session go on wakes the task.
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
                 Err(_) => return Poll::Ready(Err(self.bye)),

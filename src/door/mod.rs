@@ -10,9 +10,10 @@
 //! so for hooks, and `notice` formats it; `delay` is about when it should be said, `sequence` about
 //! which message it changes, and `commands` has what the session is sent then. `upload` makes a file
 //! of a body, `attachment` says what is told about it, and `download` serves it, by a `file_link` or
-//! with a login; only this reads files itself, without a session. `subscribe` follows what happens,
-//! from where `since` says (`history` finds it); `feed` turns it into `events`, which have four
-//! forms, and `websocket` has the frames. `routes` says what is where.
+//! with a login; only this reads files itself, without a session. `stream_request` parses what a
+//! subscriber wants to follow, and `subscribe` follows it, from where `since` says (`history` finds
+//! it); `feed` turns it into `events`, which have four forms, and `websocket` has the frames. `routes`
+//! says what is where.
 
 mod account_link;
 mod actions;
@@ -38,6 +39,7 @@ mod sequence;
 mod shapes;
 mod signs;
 mod since;
+mod stream_request;
 mod subscribe;
 mod topics;
 mod upload;
@@ -62,7 +64,7 @@ use answer::{Denial, Response};
 use http_stream::HttpStream;
 use link::Admission;
 use request::Head;
-use subscribe::StreamRequest;
+use stream_request::StreamRequest;
 
 /// What all connections share.
 pub struct HttpServices {
@@ -78,7 +80,7 @@ pub struct HttpConnection {
     stream: HttpStream,
     admission: Admission,
     /// The session of the last request.
-    kept: Option<AccountLink>,
+    kept: Option<Box<AccountLink>>,
     origin: Origin,
     /// When its current turn began.
     turn: Instant,
@@ -197,7 +199,7 @@ impl HttpConnection {
         match Box::pin(self.carry_out(head)).await? {
             Served::Request { keep } => Ok(keep),
             Served::Stream { asked, shown } => {
-                let ended = Box::pin(asked.serve(self)).await;
+                let ended = Box::pin(subscribe::serve(asked, self)).await;
                 if let Err(Fault::Denied(denial)) = ended {
                     self.push(&denial.into(), ("GET", &shown), false);
                 } else {
@@ -210,7 +212,7 @@ impl HttpConnection {
     }
 
     /// Carries out a request up to its answer.
-    async fn carry_out(&mut self, head: Head) -> Result<Served, Fault> {
+    async fn carry_out(&mut self, head: Box<Head>) -> Result<Served, Fault> {
         let outcome = match self.bye() {
             Some(bye) => Err(Denial::ended(Some(bye)).into()),
             None => routes::carry_out(self, &head).await,
@@ -255,7 +257,7 @@ impl HttpConnection {
     }
 
     /// Reads the head of the next request; `None` if there is none.
-    async fn head(&mut self, is_first: bool) -> Result<Option<Head>, Fault> {
+    async fn head(&mut self, is_first: bool) -> Result<Option<Box<Head>>, Fault> {
         let deadline = Instant::now() + limits::HTTP_HEAD_TIME;
         loop {
             // Looked at once for each line, not for each byte.
@@ -263,7 +265,7 @@ impl HttpConnection {
             let is_worth_it = input.contains(&b'\n') || input.len() >= limits::HTTP_HEAD;
             if is_worth_it && let Some((head, length)) = Head::parse(input)? {
                 self.stream.input = self.stream.input.split_off(length);
-                return Ok(Some(head));
+                return Ok(Some(Box::new(head)));
             }
             let admission = &self.admission;
             let ended = async {

@@ -16,12 +16,11 @@ use smol::Timer;
 use super::answer::{Denial, head as answer_head};
 use super::events::{Event, Format};
 use super::link::{Link, final_of};
-use super::request::Head;
-use super::since::{Filter, Since};
+use super::since::Filter;
+use super::stream_request::StreamRequest;
 use super::topics::{Scope, Topic};
 use super::websocket::{self, Frame, Opcode};
-use super::who::{self, Login};
-use super::{Fault, HttpConnection, file_link};
+use super::{Fault, HttpConnection};
 use crate::counters::Counters;
 use crate::entry::{EntryId, Millis};
 use crate::limits;
@@ -43,104 +42,18 @@ pub async fn check(link: &mut Link, topic: &Topic) -> Result<(), Denial> {
     link.reply().await.map(drop)
 }
 
-/// What a request to subscribe asks for.
-pub struct StreamRequest {
-    topics: Vec<Topic>,
-    /// The topics, as they were asked for.
-    names: Box<str>,
-    /// What the addresses of files begin with.
-    base: Box<str>,
-    login: Login,
-    since: Since,
-    filter: Filter,
-    format: Format,
-    is_poll: bool,
-    is_chunked: bool,
-    /// The header lines that accept a WebSocket.
-    accepted: Option<String>,
-}
-
-impl StreamRequest {
-    /// # Errors
-    /// It is invalid, or shows no credentials that could be right.
-    pub(super) async fn of(
-        on: &mut HttpConnection,
-        head: &Head,
-        names: &str,
-        format: Format,
-    ) -> Result<StreamRequest, Denial> {
-        let topics = Topic::list(names)?;
-        let may_be_asked = matches!(format, Format::Sse | Format::WebSocket);
-        let login = who::login(head, may_be_asked, on).await?;
-        let accepted = match format {
-            Format::WebSocket => Some(websocket::accept(head)?),
-            _ => None,
-        };
-        let is_poll = head.flag(&["x-poll", "poll", "po"]);
-        Ok(StreamRequest {
-            topics,
-            names: names.into(),
-            base: file_link::base(head, on.stream.is_tls()).into(),
-            login,
-            since: Since::of(head, is_poll, on.now())?,
-            filter: Filter::of(head)?,
-            format,
-            is_poll,
-            is_chunked: head.is_modern,
-            accepted,
-        })
-    }
-
-    /// Serves the subscription to its end.
-    ///
-    /// # Errors
-    /// It was refused before it began, or the peer is gone.
-    pub(super) async fn serve(self: Box<Self>, on: &mut HttpConnection) -> Result<(), Fault> {
-        let link = on.open_session(&self.login, "watch").await?;
-        let StreamRequest { topics, names, base, login, since, filter, format, .. } = *self;
-        let (is_poll, is_chunked, accepted) = (self.is_poll, self.is_chunked, self.accepted);
-        let keepalive = on.shared.keepalive;
-        let mut stream = Subscription {
-            topics,
-            names,
-            base,
-            me: login.handle,
-            filter: Some(Box::new(filter)).filter(|filter| !filter.is_empty()),
-            format,
-            is_chunked,
-            is_poll,
-            link,
-            upto: EntryId(0),
-            newest: EntryId(0),
-            floors: Floors::None,
-            passed_over: EntryId(0),
-            is_live: false,
-            sent: VecDeque::new(),
-            keepalive: Timer::interval(keepalive.stream),
-            ping: (format == Format::WebSocket).then(|| Timer::interval(keepalive.ping)),
-            is_heard: true,
-            stalled: None,
-            in_a_row: 0,
-            on,
-        };
-        stream.begin().await?;
-        let floor = Box::pin(stream.look_up(since)).await?;
-        match accepted {
-            Some(accepted) => stream.on.stream.push(accepted.as_bytes()),
-            None => {
-                let chunked = if is_chunked { "Transfer-Encoding: chunked\r\n" } else { "" };
-                let more = format!("{chunked}X-Accel-Buffering: no\r\n");
-                let begin = answer_head(200, format.kind(), false, &more);
-                stream.on.stream.push(begin.as_bytes());
-            }
-        }
-        stream.on.stream.disarm();
-        let open = OpenStream::new(stream.on.shared.services.counters.clone());
-        let ended = stream.serve(floor).await;
-        drop(open);
-        stream.end(ended).await;
-        Ok(())
-    }
+/// Serves the subscription to its end.
+///
+/// # Errors
+/// It was refused before it began, or the peer is gone.
+pub(super) async fn serve(asked: Box<StreamRequest>, on: &mut HttpConnection) -> Result<(), Fault> {
+    // Boxed, both of them: what a stream takes to begin, it does not need any more then.
+    let (mut stream, floor) = Box::pin(Subscription::open(on, asked)).await?;
+    let open = OpenStream::new(stream.on.shared.services.counters.clone());
+    let ended = stream.serve(floor).await;
+    drop(open);
+    stream.end(ended).await;
+    Ok(())
 }
 
 /// Counts a subscription for as long as it is open.
@@ -210,7 +123,7 @@ enum Occasion {
 pub(super) struct Subscription<'a> {
     pub(super) on: &'a mut HttpConnection,
     pub(super) link: Link,
-    pub(super) topics: Vec<Topic>,
+    pub(super) topics: Box<[Topic]>,
     /// The topics, as they were asked for.
     names: Box<str>,
     /// What the addresses of files begin with.
@@ -233,11 +146,11 @@ pub(super) struct Subscription<'a> {
     pub(super) sent: VecDeque<SentNotice>,
     keepalive: Timer,
     /// Of a WebSocket.
-    ping: Option<Timer>,
+    ping: Option<Box<Timer>>,
     /// Something has come from a WebSocket's peer since the last Ping.
     is_heard: bool,
     /// When a peer that takes nothing counts as gone.
-    stalled: Option<Timer>,
+    stalled: Option<Box<Timer>>,
     /// Lines taken since the last look for input.
     in_a_row: usize,
 }
@@ -259,6 +172,55 @@ pub(super) struct SentNotice {
 const LINES_IN_A_ROW: usize = 32;
 
 impl Subscription<'_> {
+    /// Begins a subscription, up to the head of the answer. Returns from where on the log is to be
+    /// read, if it is.
+    async fn open(
+        on: &mut HttpConnection,
+        asked: Box<StreamRequest>,
+    ) -> Result<(Box<Subscription<'_>>, Option<EntryId>), Denial> {
+        let link = on.open_session(&asked.login, "watch").await?;
+        let StreamRequest { topics, names, base, login, since, filter, format, .. } = *asked;
+        let (is_poll, is_chunked, keepalive) =
+            (asked.is_poll, asked.is_chunked, on.shared.keepalive);
+        let ping = (format == Format::WebSocket).then(|| Timer::interval(keepalive.ping));
+        let mut stream = Box::new(Subscription {
+            topics,
+            names,
+            base,
+            me: login.handle,
+            filter,
+            format,
+            is_chunked,
+            is_poll,
+            link,
+            upto: EntryId(0),
+            newest: EntryId(0),
+            floors: Floors::None,
+            passed_over: EntryId(0),
+            is_live: false,
+            sent: VecDeque::new(),
+            keepalive: Timer::interval(keepalive.stream),
+            ping: ping.map(Box::new),
+            is_heard: true,
+            stalled: None,
+            in_a_row: 0,
+            on,
+        });
+        stream.begin().await?;
+        let floor = stream.look_up(since).await?;
+        let out = &mut stream.on.stream;
+        match asked.accepted {
+            Some(accepted) => out.push(accepted.as_bytes()),
+            None => {
+                let chunked = if is_chunked { "Transfer-Encoding: chunked\r\n" } else { "" };
+                let more = format!("{chunked}X-Accel-Buffering: no\r\n");
+                out.push(answer_head(200, format.kind(), false, &more).as_bytes());
+            }
+        }
+        out.disarm();
+        Ok((stream, floor))
+    }
+
     /// Reads up to `LIVE`, and checks the topics.
     async fn begin(&mut self) -> Result<(), Denial> {
         loop {
@@ -292,7 +254,7 @@ impl Subscription<'_> {
         if self.is_poll {
             return Err(StreamEnd::Finished);
         }
-        self.is_live = true;
+        (self.is_live, self.floors) = (true, Floors::None);
         loop {
             let woken = self.wait().await?;
             self.handle(woken).await?;
@@ -312,8 +274,10 @@ impl Subscription<'_> {
                     }
                     Some(_) => return Err(StreamEnd::Bye),
                     None if line.starts_with("HIST ") || line.starts_with("MARK ") => {
-                        if let Some(line) = EntryLine::parse(&line) {
-                            self.entry(&line.entry).await;
+                        if let Some(line) = EntryLine::parse(&line)
+                            && let Some(rest) = self.entry(line.entry.into_owned())
+                        {
+                            rest.await;
                         }
                     }
                     None => self.line(&line).await,
@@ -337,8 +301,8 @@ impl Subscription<'_> {
                 }
             }
             if stream.pending() > 0 {
-                let stalled =
-                    self.stalled.get_or_insert_with(|| Timer::after(limits::STALLED_TIME));
+                let timer = || Box::new(Timer::after(limits::STALLED_TIME));
+                let stalled = self.stalled.get_or_insert_with(timer);
                 if Pin::new(stalled).poll(cx).is_ready() {
                     return Poll::Ready(Err(StreamEnd::Gone));
                 }
@@ -412,8 +376,10 @@ impl Subscription<'_> {
             Some("OK" | "ERR") => {}
             _ if !self.is_live => self.pass_over(line),
             _ => {
-                if let Some(line) = EntryLine::parse(line) {
-                    self.entry(&line.entry).await;
+                if let Some(line) = EntryLine::parse(line)
+                    && let Some(rest) = self.entry(line.entry.into_owned())
+                {
+                    rest.await;
                 }
             }
         }

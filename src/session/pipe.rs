@@ -31,6 +31,17 @@ struct Ring {
     is_broken: bool,
 }
 
+impl Ring {
+    /// What it means to the reader that there is nothing.
+    fn nothing(&self) -> io::Result<usize> {
+        match (self.is_finished, self.is_broken) {
+            (true, _) => Ok(0),
+            (false, true) => Err(io::ErrorKind::ConnectionReset.into()),
+            (false, false) => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
 /// Two ends that are connected.
 pub fn pipe() -> (PipeEnd, PipeEnd) {
     let rings = Arc::<[Mutex<Ring>; 2]>::default();
@@ -74,18 +85,25 @@ impl PipeEnd {
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut ring = self.input();
         let n = io::Read::read(&mut ring.bytes, buffer)?;
-        if n > 0 {
-            if ring.bytes.is_empty() {
-                // An idle connection holds no buffer.
-                ring.bytes = VecDeque::new();
-            }
-            return Ok(n);
+        if ring.bytes.is_empty() {
+            // An idle connection holds no buffer.
+            ring.bytes = VecDeque::new();
         }
-        match (ring.is_finished, ring.is_broken) {
-            (true, _) => Ok(0),
-            (false, true) => Err(io::ErrorKind::ConnectionReset.into()),
-            (false, false) => Err(io::ErrorKind::WouldBlock.into()),
+        if n > 0 { Ok(n) } else { ring.nothing() }
+    }
+
+    /// Adds all that is there to `into`: 0 at the end.
+    ///
+    /// # Errors
+    /// As for [`PipeEnd::read`].
+    pub fn take(&self, into: &mut Vec<u8>) -> io::Result<usize> {
+        let mut ring = self.input();
+        let bytes = std::mem::take(&mut ring.bytes);
+        if bytes.is_empty() {
+            return ring.nothing();
         }
+        into.extend(&bytes);
+        Ok(bytes.len())
     }
 
     /// Writes what fits.
@@ -171,6 +189,10 @@ mod tests {
         far.shutdown();
         assert_eq!(kind(far.write(b"x")), io::ErrorKind::BrokenPipe);
         near.write(b"OK").unwrap();
+        let mut taken = b"an ".to_vec();
+        assert_eq!(far.take(&mut taken).unwrap(), 2);
+        assert_eq!(taken, b"an OK");
+        assert_eq!(kind(far.take(&mut taken)), io::ErrorKind::WouldBlock);
         let mut buffer = [0; 9];
         assert_eq!(near.read(&mut buffer).unwrap(), 5);
         assert_eq!(near.read(&mut buffer).unwrap(), 0);
