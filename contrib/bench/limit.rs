@@ -1,8 +1,8 @@
 //! The limit: what one thread on one core can do at best with these lines and these sockets.
 //!
 //! It relays `MSG` and `ACK` between connections and to groups, answers both and a `PUT` of HTTP,
-//! checks nothing, and keeps nothing; with a journal it appends each line to a file and syncs it once per turn of its
-//! loop, before anyone is told. A server that promises more can only be slower.
+//! checks nothing, and keeps nothing; with a journal it appends each line to a file and syncs it
+//! once per turn of its loop, before anyone is told. A server that promises more can only be slower.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -45,7 +45,7 @@ struct Relay {
     last: u64,
     keeps: bool,
     /// Requests of HTTP under way, by slot.
-    requests: HashMap<usize, Request>,
+    requests: Vec<Option<Request>>,
     /// Lines that are to be synced.
     kept: Vec<u8>,
 }
@@ -62,13 +62,13 @@ impl Peer for Relay {
     fn accepted(&mut self, at: usize, out: &mut Outputs) {
         if self.names.len() <= at {
             self.names.resize_with(at + 1, Default::default);
+            self.requests.resize_with(at + 1, Default::default);
         }
         out.to(at).extend_from_slice(b"HELLO limit/1\n");
     }
 
     fn line(&mut self, at: usize, _: Instant, line: &[u8], out: &mut Outputs) -> Outcome<()> {
-        if (line.starts_with(b"PUT /") || !self.requests.is_empty()) && self.is_http(at, line, out)
-        {
+        if self.is_http(at, line, out) {
             return Ok(());
         }
         let mut words = line.splitn(3, |b| *b == b' ');
@@ -118,7 +118,8 @@ impl Peer for Relay {
         Ok(())
     }
 
-    fn closed(&mut self, _: usize) -> Outcome<()> {
+    fn closed(&mut self, at: usize) -> Outcome<()> {
+        self.requests[at] = None;
         Ok(())
     }
 }
@@ -126,9 +127,10 @@ impl Peer for Relay {
 impl Relay {
     /// Takes a line of a request; with the last one it is answered.
     fn is_http(&mut self, at: usize, line: &[u8], out: &mut Outputs) -> bool {
-        match self.requests.get_mut(&at) {
+        let request = &mut self.requests[at];
+        match request {
             None if line.starts_with(b"PUT /") => {
-                self.requests.insert(at, Request { is_at_body: false, closes: false });
+                *request = Some(Request { is_at_body: false, closes: false });
                 true
             }
             None => false,
@@ -137,9 +139,9 @@ impl Relay {
                 request.closes |= line.starts_with(b"Connection: close");
                 true
             }
-            Some(request) => {
-                let closes = request.closes;
-                self.requests.remove(&at);
+            Some(Request { closes, .. }) => {
+                let closes = *closes;
+                *request = None;
                 self.keep(line);
                 self.last += 1;
                 let body = format!("{{\"id\":\"{:012}\",\"event\":\"message\"}}\n", self.last);

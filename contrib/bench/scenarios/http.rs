@@ -1,7 +1,7 @@
 //! `http`: messages published over HTTP, 16 at a time, on connections that stay and on one for each,
 //! beside a server that answers such requests and does nothing else; a group of 500 whose members
-//! follow it over HTTP, with 16 messages under way, beside the same by sessions that watch; and one
-//! message to 10,000 streams.
+//! follow it over HTTP, with 16 messages under way, beside the same by sessions that watch; one
+//! message to 10,000 streams; and the pairs of `send`, alone and beside 1,000 streams.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 
 use super::Scenario;
+use super::send::{PAIRS, Pairs};
 use crate::child::Server;
 use crate::machine::{self, Meter};
 use crate::net::{Net, Outputs, Peer};
@@ -27,6 +28,9 @@ const UNDER_WAY: usize = 16;
 const CROWD: usize = 10_000;
 /// Messages to all of them, one after the other.
 const TIMES: usize = 9;
+/// Streams beside the sessions of papo/1, and how often each of them is sent a message.
+const BESIDE: usize = 1_000;
+const PACE: Duration = Duration::from_millis(100);
 /// What a message in a stream has, and a keepalive has not.
 const EVENT: &[u8] = b"\"event\":\"message\"";
 
@@ -40,7 +44,8 @@ fn run(bench: &mut Bench) -> Outcome<()> {
     let load = |bench: &mut Bench| {
         let http = server.http()?;
         publish(bench, Subject::Papod, &server, http)?;
-        stream(bench, &server, http)
+        stream(bench, &server, http)?;
+        beside(bench, &server, http)
     };
     load(bench).map_err(|e| format!("{e}\n{}", server.said()))?;
     drop(server);
@@ -156,28 +161,17 @@ fn stream(bench: &mut Bench, server: &Server, http: SocketAddr) -> Outcome<()> {
         net.close(at);
     }
 
-    let begin = |n: usize| {
-        format!(
-            "GET /_{group}/json HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\r\n",
-            tokens[n % MEMBERS]
-        )
-    };
-    let before = machine::rss(server.pid())?;
-    let slots: Vec<usize> = (0..MEMBERS).map(|_| net.connect(http)).collect::<Result<_, _>>()?;
-    ask(&mut net, &slots, begin, "{\"id\"")?;
+    open(&mut net, http, group, &tokens, MEMBERS)?;
     streams.measure(bench, &mut net, server, "sent in streams")?;
 
+    // Those before have messages to be cleared, and the memory of what was under way.
+    let before = machine::rss(server.pid())?;
     let count = bench.connections(CROWD);
-    let mut all = slots.len();
-    while all < count {
-        let some = TOGETHER.min(count - all);
-        let slots: Vec<usize> = (0..some).map(|_| net.connect(http)).collect::<Result<_, _>>()?;
-        ask(&mut net, &slots, begin, "{\"id\"")?;
-        all += some;
-    }
-    let each = (machine::rss(server.pid())? - before) / count as f64;
+    open(&mut net, http, group, &tokens, count - MEMBERS)?;
+    let each = (machine::rss(server.pid())? - before) / (count - MEMBERS) as f64;
     bench.note(Subject::Papod, "memory per stream", "KiB", each);
     streams.members = count;
+    let meter = Meter::start(server.pid())?;
     let mut times = Vec::new();
     for _ in 0..TIMES {
         (streams.sent, streams.delivered) = (1, 0);
@@ -186,10 +180,125 @@ fn stream(bench: &mut Bench, server: &Server, http: SocketAddr) -> Outcome<()> {
         net.until(&mut streams, |streams| streams.delivered == count)?;
         times.push(begun.elapsed());
     }
+    let spent = meter.stop()?;
+    let each = spent.server / (count * TIMES) as f64 * 1e6;
+    bench.note(Subject::Papod, "one of 10,000 streams: server CPU", "µs", each);
+    let each = spent.load / (count * TIMES) as f64 * 1e6;
+    bench.note(Subject::Papod, "one of 10,000 streams: load CPU", "µs", each);
+    let each = (machine::rss(server.pid())? - before) / (count - MEMBERS) as f64;
+    bench.note(Subject::Papod, "memory per stream, 9 messages later", "KiB", each);
     times.sort_unstable();
     let median = times[TIMES / 2].as_secs_f64() * 1e3;
     bench.note(Subject::Papod, "until the last of 10,000 streams has it", "ms", median);
     Ok(())
+}
+
+/// Opens streams of a group, in turn by each of these tokens.
+fn open(
+    net: &mut Net,
+    http: SocketAddr,
+    group: &str,
+    tokens: &[String],
+    count: usize,
+) -> Outcome<()> {
+    let begin = |n: usize| {
+        format!(
+            "GET /_{group}/json HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\r\n",
+            tokens[n % tokens.len()]
+        )
+    };
+    let mut opened = 0;
+    while opened < count {
+        let some = TOGETHER.min(count - opened);
+        let slots: Vec<usize> = (0..some).map(|_| net.connect(http)).collect::<Result<_, _>>()?;
+        ask(net, &slots, |n| begin(opened + n), "{\"id\"")?;
+        opened += some;
+    }
+    Ok(())
+}
+
+/// What sessions of papo/1 get done while there are streams.
+fn beside(bench: &mut Bench, server: &Server, http: SocketAddr) -> Outcome<()> {
+    let mut net = Net::new()?;
+    // Slots are given in order: senders, recipients, the author, then the streams.
+    let names = [bench.handles("left", PAIRS), bench.handles("right", PAIRS)].concat();
+    enter(&mut net, server.address, &names)?;
+    let author = enter(&mut net, server.address, &bench.handles("herald", 1))?;
+    let members = bench.handles("reader", MEMBERS);
+    let mut others = Net::new()?;
+    let tokens = tokens(&mut others, server.address, &members)?;
+    let group = &bench.handles("paper", 1)[0];
+    ask(&mut net, &author, |_| format!("GROUP NEW {group} {}\n", members.join(" ")), "OK GROUP")?;
+    let line = format!("MSG #{group} {}\n", "x".repeat(100)).into_bytes();
+    let pairs = Pairs::new(&names[PAIRS..], Some(1));
+    let mut load = Beside { pairs, author: author[0], line, next: None, opening: 0 };
+    load.pairs.begin(&mut net.out);
+    net.drive(&mut load, bench.warm_up())?;
+    for (what, streams, is_told) in [
+        ("papo/1 alone", 0, false),
+        ("papo/1 beside 1,000 streams", BESIDE, false),
+        ("papo/1 beside 1,000 streams with 10 messages a second", 0, true),
+    ] {
+        // Their answers come between those of the pairs, which go on after it.
+        load.opening = streams;
+        for n in 0..streams {
+            let at = net.connect(http)?;
+            let request = format!(
+                "GET /_{group}/json HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\r\n",
+                tokens[n % tokens.len()]
+            );
+            net.out.to(at).extend_from_slice(request.as_bytes());
+        }
+        net.until(&mut load, |load| load.opening == 0)?;
+        load.next = is_told.then(Instant::now);
+        net.drive(&mut load, bench.warm_up())?;
+        load.pairs.start_counting();
+        let meter = Meter::start(server.pid())?;
+        net.drive(&mut load, bench.time())?;
+        let spent = meter.stop()?;
+        bench.rate(Subject::Papod, what, load.pairs.confirmed as f64, spent);
+        bench.latencies(Subject::Papod, what, &load.pairs.to_ok);
+    }
+    Ok(())
+}
+
+/// The pairs of `send`, and streams that somebody writes to now and then.
+struct Beside {
+    pairs: Pairs,
+    author: usize,
+    line: Vec<u8>,
+    /// When the author says the next; `None`: never.
+    next: Option<Instant>,
+    /// Streams that have not begun.
+    opening: usize,
+}
+
+impl Peer for Beside {
+    fn line(&mut self, at: usize, now: Instant, line: &[u8], out: &mut Outputs) -> Outcome<()> {
+        if at < self.author {
+            return self.pairs.line(at, now, line, out);
+        }
+        if line.starts_with(b"HTTP/1.1 ") && !line.starts_with(b"HTTP/1.1 200 ") {
+            return unexpected(line);
+        }
+        self.opening -= usize::from(memmem::find(line, b"\"event\":\"open\"").is_some());
+        Ok(())
+    }
+
+    fn read_done(&mut self, at: usize, out: &mut Outputs) {
+        if at < self.author {
+            self.pairs.read_done(at, out);
+        }
+    }
+
+    fn speak(&mut self, now: Instant, out: &mut Outputs) -> Option<Instant> {
+        let next = self.next.as_mut()?;
+        while *next <= now {
+            out.to(self.author).extend_from_slice(&self.line);
+            *next += PACE;
+        }
+        Some(*next)
+    }
 }
 
 struct Streams {
