@@ -63,15 +63,18 @@ fn acts_of_one_batch_about_one_message_see_each_other() {
     let refused: Vec<_> = told(&batch).into_iter().filter(|line| line.contains("ERR")).collect();
     assert_eq!(refused, ["2 ERR EDIT not-yours", "2 ERR REACT no-such-message"]);
     let reacted = batch.changes.iter().filter_map(|change| match change {
-        Change::Reacted { mark, replaced, word, was, .. } => {
-            Some((mark.0, replaced.map(|id| id.0), word.as_deref(), was.as_deref()))
+        Change::Reacted(new) => {
+            let [uncounted, counted] =
+                [new.uncounted, new.counted].map(|by| by.map(|by| (by.keeper.0, by.count)));
+            let replaced = new.replaced.map(|id| id.0);
+            Some((new.mark.0, new.first, replaced, new.word.as_deref(), uncounted, counted))
         }
         _ => None,
     });
     let expected = [
-        (2, None, Some("ok"), None),
-        (3, Some(2), Some("+1"), Some("ok")),
-        (4, Some(3), None, Some("+1")),
+        (2, true, None, Some("ok"), None, Some((2, 1))),
+        (3, false, Some(2), Some("+1"), Some((2, 0)), Some((3, 1))),
+        (4, false, Some(3), None, Some((3, 0)), None),
     ];
     assert_eq!(reacted.collect::<Vec<_>>(), expected);
 }

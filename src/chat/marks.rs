@@ -17,7 +17,9 @@ use crate::entry::{
 };
 use crate::limits;
 use crate::name::{FileName, Handle, Target};
-use crate::store::{Change, ConversationKind, MessageState, NewEntry, Position};
+use crate::store::{
+    Change, ConversationKind, MessageState, NewEntry, NewReaction, Position, Tallied, WordCount,
+};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
@@ -148,10 +150,10 @@ impl Chat {
             return Ok(Plan::Reply { verb: "REACT", reply });
         }
         if let Some(word) = word {
-            let counts = |one: &str| message.tally.iter().any(|(known, _)| **known == *one);
+            let counts = |one: &str| message.tally.iter().any(|known| *known.word == *one);
             // The word that it replaces may have been the only one of its kind.
             let freed = was.is_some_and(|(.., was)| {
-                message.tally.iter().any(|(known, count)| **known == *was && *count == 1)
+                message.tally.iter().any(|known| *known.word == *was && known.by.count == 1)
             });
             let different = message.tally.len() - usize::from(freed);
             if !counts(word) && different >= limits::REACTIONS {
@@ -246,35 +248,61 @@ impl Chat {
         {
             self.directory.learn_message(unrecorded);
         }
-        match kind {
-            MarkKind::Edit { replaced } => {
-                if let Some(known) = self.directory.message_mut(message) {
-                    (known.edit, known.body) = (Some((id, now)), body);
-                }
-                self.batch.changes.push(Change::Edited { message, mark: id, replaced });
-            }
-            MarkKind::Delete => {
-                if let Some(known) = self.directory.message_mut(message) {
-                    (known.gone, known.edit) = (Some((id, now)), None);
-                    (known.body, known.tags, known.file) = (Box::default(), None, None);
-                    known.tally.clear();
-                }
-                self.batch.changes.push(Change::Deleted { message, mark: id });
-            }
-            MarkKind::React { word, was } => {
-                if let Some(known) = self.directory.message_mut(message) {
-                    recount(&mut known.tally, was.as_ref().map(|(_, was)| &**was), word.as_deref());
-                }
-                let holds = word.clone().map(|word| (id, now, word));
-                self.directory.learn_reaction(message, author, holds);
-                let (replaced, was) = was.unzip();
-                let mark = id;
-                let change = Change::Reacted { message, author, mark, replaced, word, was };
-                self.batch.changes.push(change);
-            }
-        }
+        let change = self.learn_mark(about.id, (id, author, now), kind, body);
+        self.batch.changes.push(change);
         self.answer(who, verb, Ok(Reply::Sent { verb, id, time: now }));
         self.tell(who, Effect::Entry { at, from, to });
+    }
+
+    /// Notes in memory what a mark makes of its message. Returns what the store has to note.
+    fn learn_mark(
+        &mut self,
+        message: EntryId,
+        (mark, author, now): (EntryId, AccountId, Millis),
+        kind: MarkKind,
+        body: Box<str>,
+    ) -> Change {
+        let mut known = self.directory.message_mut(message);
+        let first =
+            known.as_mut().is_some_and(|known| !std::mem::replace(&mut known.changed, true));
+        match kind {
+            MarkKind::Edit { replaced } => {
+                if let Some(known) = known {
+                    (known.edit, known.body) = (Some((mark, now)), body);
+                }
+                Change::Edited { message, mark, replaced, first }
+            }
+            MarkKind::Delete => {
+                let mut file = true;
+                if let Some(known) = known {
+                    (known.gone, known.edit) = (Some((mark, now)), None);
+                    file = known.file.take().is_some();
+                    (known.body, known.tags) = (Box::default(), None);
+                    known.tally.clear();
+                }
+                Change::Deleted { message, mark, first, file }
+            }
+            MarkKind::React { word, was } => {
+                let (replaced, was) = was.unzip();
+                let (mut uncounted, mut counted) = (None, None);
+                if let Some(known) = known {
+                    uncounted = was.and_then(|was| uncount(&mut known.tally, &was));
+                    counted = word.as_deref().map(|word| count(&mut known.tally, word, mark));
+                }
+                let holds = word.clone().map(|word| (mark, now, word));
+                self.directory.learn_reaction(message, author, holds);
+                Change::Reacted(NewReaction {
+                    message,
+                    author,
+                    mark,
+                    first,
+                    word,
+                    replaced,
+                    uncounted,
+                    counted,
+                })
+            }
+        }
     }
 
     /// Appends a mark to a conversation, which a plan has looked up. `about` is its message, 0 if it
@@ -330,20 +358,25 @@ impl Chat {
     }
 }
 
-/// Counts a reaction that replaces another in the counts of a message.
-fn recount(tally: &mut Vec<(Box<str>, u64)>, was: Option<&str>, word: Option<&str>) {
-    if let Some(was) = was {
-        for (known, count) in tally.iter_mut() {
-            if **known == *was {
-                *count = count.saturating_sub(1);
-            }
-        }
-        tally.retain(|(_, count)| *count > 0);
+/// Counts one less for a word. Returns its count from now on; `None` if it was not counted.
+fn uncount(tally: &mut Vec<Tallied>, word: &str) -> Option<WordCount> {
+    let at = tally.iter().position(|known| *known.word == *word)?;
+    let by = &mut tally[at].by;
+    by.count = by.count.saturating_sub(1);
+    let left = *by;
+    if left.count == 0 {
+        tally.remove(at);
     }
-    if let Some(word) = word {
-        match tally.iter_mut().find(|(known, _)| **known == *word) {
-            Some((_, count)) => *count += 1,
-            None => tally.push((word.into(), 1)),
-        }
+    Some(left)
+}
+
+/// Counts one more for a word, which the reaction `mark` says. Returns its count from now on.
+fn count(tally: &mut Vec<Tallied>, word: &str, mark: EntryId) -> WordCount {
+    if let Some(known) = tally.iter_mut().find(|known| *known.word == *word) {
+        known.by.count += 1;
+        return known.by;
     }
+    let by = WordCount { keeper: mark, count: 1 };
+    tally.push(Tallied { word: word.into(), by });
+    by
 }

@@ -127,7 +127,9 @@ impl Chat {
             Change::Entry(new) if new.pos.id == id => Some(new),
             _ => None,
         })?;
-        let file = self.batch.changes.iter().rev().find_map(|change| match change {
+        let is_file = new.tags.as_ref().is_some_and(|tags| tags.file.is_some());
+        let mut latest = self.batch.changes.iter().rev().filter(|_| is_file);
+        let file = latest.find_map(|change| match change {
             Change::File { entry, file } if *entry == id => Some(*file),
             _ => None,
         });
@@ -142,6 +144,7 @@ impl Chat {
             tags,
             file,
             tally: Vec::new(),
+            changed: false,
         })
     }
 
@@ -154,6 +157,10 @@ impl Chat {
         match self.directory.reaction(id, account) {
             Ok(known) => Ok(known),
             Err(_) if id > self.recorded.entry => Ok(&None),
+            // Nobody reacts to it.
+            Err(_) if matches!(self.directory.message(id), Ok(Some(known)) if known.tally.is_empty()) => {
+                Ok(&None)
+            }
             Err(need) => Err(need.into()),
         }
     }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::{
     AccountInvitation, DeviceChange, Invitation, Later, Marks, Member, Moves, Once, Pair, Position,
-    Stay, Token,
+    Stay, Token, WordCount,
 };
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef, Millis,
@@ -80,20 +80,14 @@ pub enum Change {
     /// An entry of a conversation.
     Entry(NewEntry),
     /// A message has the text of the entry `mark` from now on. Like the three after it, this comes
-    /// after the entry that it names. `replaced` is the edit that held before.
-    Edited { message: EntryId, mark: EntryId, replaced: Option<EntryId> },
-    /// A message is deleted: its texts and its reactions are overwritten.
-    Deleted { message: EntryId, mark: EntryId },
-    /// An author's reaction to a message is this `word` from now on; `None`: it is taken back.
-    /// `replaced` and `was` are the reaction that held before.
-    Reacted {
-        message: EntryId,
-        author: AccountId,
-        mark: EntryId,
-        replaced: Option<EntryId>,
-        word: Option<Box<str>>,
-        was: Option<Box<str>>,
-    },
+    /// after the entry that it names. `replaced` is the edit that held before. `first`: the message
+    /// has had no mark before.
+    Edited { message: EntryId, mark: EntryId, replaced: Option<EntryId>, first: bool },
+    /// A message is deleted: its texts and its reactions are overwritten. `first`: it has had no
+    /// mark before. `file`: it has a file.
+    Deleted { message: EntryId, mark: EntryId, first: bool, file: bool },
+    /// Somebody reacts to a message.
+    Reacted(NewReaction),
     /// A mark does not hold any more.
     Voided { mark: EntryId },
     /// The entry `reply` answers a message.
@@ -228,4 +222,22 @@ impl Member {
         let stays = SmallVec::from([stay]);
         Member { delivered: at, read: at, exempt: hidden, stays, ..Member::new(account) }
     }
+}
+
+/// An author's reaction to a message, or that it is taken back.
+#[derive(Clone, Debug)]
+pub struct NewReaction {
+    pub message: EntryId,
+    pub author: AccountId,
+    pub mark: EntryId,
+    /// The message has had no mark before.
+    pub first: bool,
+    /// `None`: it is taken back.
+    pub word: Option<Box<str>>,
+    /// The reaction that held before.
+    pub replaced: Option<EntryId>,
+    /// How many react with the word of that from now on.
+    pub uncounted: Option<WordCount>,
+    /// How many react with the new word from now on.
+    pub counted: Option<WordCount>,
 }

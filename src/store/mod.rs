@@ -18,6 +18,7 @@ mod ids;
 mod inventory;
 mod list_rows;
 mod maintenance;
+mod message_state;
 mod moves;
 mod need;
 pub mod placed;
@@ -33,16 +34,17 @@ use std::fmt;
 
 #[cfg(feature = "postgres")]
 pub use candidate::{Announced, BatchId, Candidate, LeaderSeen};
-pub use change::{Added, Change, Expire, NewEntry, Newest, Rank};
+pub use change::{Added, Change, Expire, NewEntry, NewReaction, Newest, Rank};
 pub use device::{Device, DeviceChange};
 pub use inventory::{AccountInvitation, AccountRow, AccountState, FileRow};
 pub use list_rows::{ChatRow, Found, GroupRow, InfoRow, ListPage};
 pub use maintenance::{BackupError, Maintenance, Survey};
+pub use message_state::{MessageState, Tallied, WordCount};
 pub use moves::{Move, Moves};
 pub use need::{Fact, Need};
 pub use rows::{
-    Account, Conversation, ConversationKind, Fronts, Invitation, Later, Marks, Member,
-    MessageState, Once, Pair, Position, Receipts, Span, SpanQuery, Stay, Token, WaitingCount,
+    Account, Conversation, ConversationKind, Fronts, Invitation, Later, Marks, Member, Once, Pair,
+    Position, Receipts, Span, SpanQuery, Stay, Token, WaitingCount,
 };
 pub use search::{SearchPage, SearchQuery};
 pub use walk::{Listing, Walk};

@@ -6,8 +6,8 @@ use super::Error;
 use super::moves::{Move, Moves};
 use crate::chat_flags::ChatFlags;
 use crate::entry::{
-    AccountId, Condition, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef,
-    Millis, MoveNumber, Receipt, TokenId,
+    AccountId, Condition, ConversationId, Cursor, EntryId, EntryPos, FileRef, Millis, MoveNumber,
+    Receipt, TokenId,
 };
 use crate::group_rules::{GroupRules, Permitted};
 use crate::name::{DisplayName, Handle, Target};
@@ -383,29 +383,6 @@ pub struct WaitingCount {
     pub count: u64,
     /// Marks may wait as well. If not, and nothing is counted, there is nothing to send.
     pub marks: bool,
-}
-
-/// A message, or another entry, with all that holds about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessageState {
-    /// Where it stands.
-    pub pos: EntryPos,
-    /// When it was written.
-    pub time: Millis,
-    /// What it is: only a message can be answered or have marks.
-    pub kind: EntryKind,
-    /// The mark that deleted it, and when.
-    pub gone: Option<(EntryId, Millis)>,
-    /// The last edit, and when.
-    pub edit: Option<(EntryId, Millis)>,
-    /// The text that holds; empty if it was deleted.
-    pub body: Box<str>,
-    /// What it says besides, as it was written.
-    pub tags: Option<Box<EntryTags>>,
-    /// Its file, unless it has none, or the file was deleted.
-    pub file: Option<FileRef>,
-    /// The words of the reactions that hold, the most frequent first, and how many have each.
-    pub tally: Vec<(Box<str>, u64)>,
 }
 
 /// Which part of a conversation to read.

@@ -146,7 +146,8 @@ impl Saying {
         let line = match self.verb {
             "MSG" => message(to),
             "RE" => format!("RE {id} {round:0>100}\n").into_bytes(),
-            "DEL" => [message(to), b"DEL last\n".to_vec()].concat(),
+            // By its id: one of `DEL last` is held until the message has an answer.
+            "DEL" => message(to),
             "EDIT" => format!("EDIT {id} {round:0>100}\n").into_bytes(),
             _ => format!("REACT {id} {round}\n").into_bytes(),
         };
@@ -160,10 +161,15 @@ impl Peer for Saying {
             return unexpected(line);
         }
         // Each message that is deleted has an answer of its own.
-        if self.verb != "DEL" || line.starts_with(b"OK DEL") {
-            self.done += 1;
-            self.say(at, out);
+        if self.verb == "DEL"
+            && let Some(sent) = line.strip_prefix(b"OK MSG ")
+        {
+            let id = sent.split(|byte| *byte == b' ').next().unwrap_or_default();
+            out.to(at).extend_from_slice(&[b"DEL ", id, b"\n"].concat());
+            return Ok(());
         }
+        self.done += 1;
+        self.say(at, out);
         Ok(())
     }
 }

@@ -8,14 +8,15 @@ use super::value::{Param, PgRow};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, EntryTags, FileState, Millis};
 use crate::limits;
 use crate::store::sqlite::decode::entry_kind;
-use crate::store::{Error, ListPage, MessageState};
+use crate::store::{Error, ListPage, MessageState, Tallied, WordCount};
 
 /// An entry with what became of its text. Its first columns are those of
 /// [`POS`](super::gather::POS).
 pub(super) const STATE: &str = "SELECT e.conversation, e.id, e.seq, e.author, e.author_seq,
         CASE WHEN e.kind > 1 THEN coalesce(e.re, 0) ELSE 0 END, e.time, e.kind, e.re, e.tags,
         g.id, g.time, t.id, t.time,
-        CASE WHEN g.id IS NULL THEN coalesce(t.body, e.body) ELSE '' END, f.content, f.bytes
+        CASE WHEN g.id IS NULL THEN coalesce(t.body, e.body) ELSE '' END, f.content, f.bytes,
+        e.changed
      FROM entry e LEFT JOIN file f ON f.entry = e.id
      LEFT JOIN LATERAL (SELECT x.id, x.time FROM about a JOIN entry x ON x.id = a.mark
                         WHERE a.message = e.id AND a.kind = 3 LIMIT 1) AS g ON true
@@ -106,7 +107,10 @@ pub(super) fn state(row: &PgRow, tally: &[PgRow]) -> Result<MessageState, Error>
         Ok(id.map(EntryId).zip(time.map(Millis)))
     };
     let gone = dated(10)?;
-    let tally = tally.iter().map(|row| counted(row).map(|(count, word)| (word, count)));
+    let tallied = |row: &PgRow| -> Result<Tallied, Error> {
+        let (count, word) = counted(row)?;
+        Ok(Tallied { word, by: WordCount { keeper: EntryId(row.get(3)?), count } })
+    };
     Ok(MessageState {
         pos: pos(row)?,
         time: Millis(row.get(6)?),
@@ -116,7 +120,8 @@ pub(super) fn state(row: &PgRow, tally: &[PgRow]) -> Result<MessageState, Error>
         body: row.get(14)?,
         tags: entry_tags(row, 8)?.filter(|_| gone.is_none()),
         file: file_at(row, 15)?,
-        tally: tally.collect::<Result<_, _>>()?,
+        tally: tally.iter().map(tallied).collect::<Result<_, _>>()?,
+        changed: row.get(17)?,
     })
 }
 

@@ -89,7 +89,7 @@ const LOG: &str = "SELECT id, author, time, kind, shown, re, tags, changed, gone
 
 /// The words of the reactions that hold, the most frequent first, and how many have each. Of those
 /// that are as frequent, the one said first comes first.
-pub(super) const TALLY: &str = "SELECT t.message, t.count, e.body
+pub(super) const TALLY: &str = "SELECT t.message, t.count, e.body, t.word
     FROM tally t JOIN entry e ON e.id = t.word
     WHERE t.message = ANY($1) ORDER BY t.message, t.count DESC, t.word";
 

@@ -313,16 +313,16 @@ impl<'a> BatchParams<'a> {
             Change::Expire(Expire::Swept { upto }) => self.step(63, [*upto], [], &[]),
             // PostgreSQL uses empty pages again by itself.
             Change::Expire(Expire::Pages) => {}
-            Change::Edited { message, mark, replaced } => {
+            Change::Edited { message, mark, replaced, first: _ } => {
                 let replaced = replaced.map_or(0, |replaced| replaced.0);
                 self.step(22, [message.0, mark.0, replaced], [], &[]);
             }
-            Change::Deleted { message, mark } => {
+            Change::Deleted { message, mark, .. } => {
                 self.step(23, [message.0, mark.0, limits::ERASED as i64], [], &[]);
             }
-            Change::Reacted { message, author, mark, word, replaced: _, was: _ } => {
-                let word = word.as_deref().unwrap_or_default();
-                self.step(24, [message.0, author.0, mark.0], [word], &[]);
+            Change::Reacted(new) => {
+                let word = new.word.as_deref().unwrap_or_default();
+                self.step(24, [new.message.0, new.author.0, new.mark.0], [word], &[]);
             }
             Change::Voided { mark } => self.step(32, [mark.0], [], &[]),
             Change::Replied { message, reply } => self.step(25, [message.0, reply.0], [], &[]),

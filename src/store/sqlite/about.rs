@@ -7,7 +7,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::decode::{LogRow, SqliteReader, entry_kind, entry_tags, log_row, log_rows};
-use super::marking::{DELETION, EDIT, REACTION};
+use super::marking::{DELETION, EDIT, REACTION, TAKEN_BACK};
 use super::visible::windows;
 use super::{erasing, expire};
 use crate::entry::{
@@ -15,7 +15,7 @@ use crate::entry::{
 };
 use crate::limits;
 use crate::store::walk::Window;
-use crate::store::{ConversationKind, Error, ListPage, MessageState};
+use crate::store::{ConversationKind, Error, ListPage, MessageState, Tallied, WordCount};
 
 /// What a deleted message has in place of its text.
 const NO_TEXT: &str = "-";
@@ -115,7 +115,8 @@ impl View<'_> {
         if !row.is_changed || is_gone || !is_in {
             return Ok(());
         }
-        let react = tally(self.read, row.id)?;
+        let tally = tally(self.read, row.id)?;
+        let react: Vec<_> = tally.into_iter().map(|said| (said.by.count, said.word)).collect();
         if !react.is_empty() {
             let tags = row.tags.get_or_insert_default();
             tags.react = react;
@@ -191,22 +192,42 @@ fn body(read: &Connection, id: EntryId) -> Result<Box<str>, Error> {
     body.ok_or_else(|| Error::damaged(format!("entry {} is missing", id.0)))
 }
 
-/// When an entry was written.
-fn time(read: &Connection, id: EntryId) -> Result<Millis, Error> {
-    let mut query = read.prepare_cached("SELECT time FROM entry WHERE id = ?1")?;
-    let time = query.query_row([id.0], |row| row.get(0)).optional()?;
-    time.map(Millis).ok_or_else(|| Error::damaged(format!("entry {} is missing", id.0)))
+/// The words of the reactions that hold, the most frequent first. Of those that are as frequent, the
+/// one said first comes first.
+fn tally(read: &Connection, message: EntryId) -> Result<Vec<Tallied>, Error> {
+    let sql = "SELECT t.word, t.count, e.body FROM tally t CROSS JOIN entry e ON e.id = t.word
+               WHERE t.message = ?1 ORDER BY t.word";
+    let mut query = read.prepare_cached(sql)?;
+    let rows = query.query_map([message.0], |row| {
+        let count = row.get::<_, i64>(1)?.unsigned_abs();
+        let by = WordCount { keeper: EntryId(row.get(0)?), count };
+        Ok(Tallied { word: row.get(2)?, by })
+    })?;
+    let mut tally: Vec<Tallied> = rows.collect::<Result<_, _>>()?;
+    tally.sort_by_key(|said| std::cmp::Reverse(said.by.count));
+    Ok(tally)
 }
 
-/// The words of the reactions that hold, the most frequent first, and how many have each. Of those
-/// that are as frequent, the one said first comes first.
-fn tally(read: &Connection, message: EntryId) -> Result<Vec<(u64, Box<str>)>, Error> {
-    let sql = "SELECT t.count, e.body FROM tally t JOIN entry e ON e.id = t.word
-               WHERE t.message = ?1 ORDER BY t.count DESC, t.word";
+/// A row of `about`, with what the entry of its mark says.
+struct LastMark {
+    kind: i64,
+    mark: EntryId,
+    time: Millis,
+    text: Box<str>,
+}
+
+/// Of what is known about a message, the last up to a kind.
+fn last(read: &Connection, message: EntryId, upto: i64) -> Result<Option<LastMark>, Error> {
+    let sql = "SELECT a.kind, a.mark, e.time, e.body FROM about a
+               CROSS JOIN entry e ON e.id = a.mark
+               WHERE a.message = ?1 AND a.kind <= ?2
+               ORDER BY a.kind DESC, a.account DESC, a.mark DESC LIMIT 1";
     let mut query = read.prepare_cached(sql)?;
-    let rows = query
-        .query_map([message.0], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let row = query.query_row([message.0, upto], |row| {
+        let (mark, time) = (EntryId(row.get(1)?), Millis(row.get(2)?));
+        Ok(LastMark { kind: row.get(0)?, mark, time, text: row.get(3)? })
+    });
+    Ok(row.optional()?)
 }
 
 /// The reaction of an account to a message, if one holds.
@@ -264,24 +285,39 @@ impl SqliteReader {
             about: re.filter(|_| kind.is_mark()).unwrap_or_default(),
             expired: false,
         };
-        let all = [(EntryId(0), EntryId(i64::MAX))];
-        let view = View { read, windows: &all, floor: EntryId(0) };
-        let fate = if is_changed && !kind.is_mark() { view.fate(id)? } else { Fate::default() };
-        let dated = |mark: Option<EntryId>| -> Result<_, Error> {
-            mark.map(|mark| Ok((mark, time(read, mark)?))).transpose()
+        let changed = is_changed && !kind.is_mark();
+        let mut held = if changed { last(read, id, TAKEN_BACK)? } else { None };
+        // Where nobody has reacted, one look is enough.
+        let mut tally = Vec::new();
+        if held.as_ref().is_some_and(|held| held.kind >= REACTION) {
+            tally = self::tally(read, id)?;
+            held = last(read, id, DELETION)?;
+        }
+        let (gone, edit, body) = match held {
+            Some(LastMark { kind: DELETION, mark, time, .. }) => {
+                (Some((mark, time)), None, Box::default())
+            }
+            Some(LastMark { mark, time, text, .. }) => (None, Some((mark, time)), text),
+            None => (None, None, text),
         };
-        let (gone, edit) = (dated(fate.gone)?, dated(fate.edit)?);
-        let body = match (gone, edit) {
-            (Some(_), _) => Box::default(),
-            (None, Some((mark, _))) => body(read, mark)?,
-            (None, None) => text,
-        };
-        let tally = if is_changed && gone.is_none() { tally(read, id)? } else { Vec::new() };
-        let tally = tally.into_iter().map(|(count, word)| (word, count)).collect();
+        if gone.is_some() {
+            tally.clear();
+        }
         let tags = tags.filter(|_| gone.is_none());
         let is_file = tags.as_ref().is_some_and(|tags| tags.file.is_some());
         let file = if is_file { self.file_of(id)? } else { None };
-        Ok(Some(MessageState { pos, time: sent, kind, gone, edit, body, tags, file, tally }))
+        Ok(Some(MessageState {
+            pos,
+            time: sent,
+            kind,
+            gone,
+            edit,
+            body,
+            tags,
+            file,
+            tally,
+            changed,
+        }))
     }
 
     /// The text of a message that an account may see; `None` if it may not, or if it was deleted.

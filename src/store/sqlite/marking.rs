@@ -7,8 +7,8 @@ use super::erasing::{self, erase};
 use super::files;
 use super::id_block::{self, ListKind};
 use crate::entry::{AccountId, ConversationId, EntryId};
-use crate::store::change::Added;
-use crate::store::{Error, Marks};
+use crate::store::change::{Added, NewReaction};
+use crate::store::{Error, Marks, WordCount};
 
 /// Kinds of rows in `about`: see `schema.sql`.
 pub(super) const EDIT: i64 = 2;
@@ -22,59 +22,98 @@ pub(super) fn edited(
     message: EntryId,
     mark: EntryId,
     replaced: Option<EntryId>,
+    is_first: bool,
 ) -> Result<(), Error> {
-    set_changed(on, message)?;
+    if is_first {
+        set_changed(on, message)?;
+    }
     replaced.map_or(Ok(()), |replaced| set_changed(on, replaced))?;
     add(on, message, EDIT, AccountId(0), mark)
 }
 
 /// A message is deleted.
-pub(super) fn deleted(on: &Connection, message: EntryId, mark: EntryId) -> Result<(), Error> {
-    erasing::forget(on, message)?;
-    files::drop_of(on, message, message)?;
+pub(super) fn deleted(
+    on: &Connection,
+    message: EntryId,
+    mark: EntryId,
+    is_first: bool,
+    has_file: bool,
+) -> Result<(), Error> {
+    if !is_first {
+        erasing::forget(on, message)?;
+    }
+    if has_file {
+        files::drop_of(on, message, message)?;
+    }
     erase(on, message)?;
     add(on, message, DELETION, AccountId(0), mark)
 }
 
-/// The reaction of `author` to a message is that of `mark` from now on: a word, or `None` if it is
-/// taken back. `was`: the one that held before, and its word.
-pub(super) fn reacted(
-    on: &Connection,
-    message: EntryId,
-    author: AccountId,
-    mark: EntryId,
-    word: Option<&str>,
-    was: Option<(EntryId, &str)>,
-) -> Result<(), Error> {
-    let kind = if was.is_some() { REACTION } else { TAKEN_BACK };
-    let sql = "DELETE FROM about WHERE message = ?1 AND kind = ?2 AND account = ?3 RETURNING mark";
-    let before = on
-        .prepare_cached(sql)?
-        .query_row([message.0, kind, author.0], |row| Ok(EntryId(row.get(0)?)))
-        .optional()?;
-    match (before, was) {
-        (_, Some((before, was))) => {
-            set_changed(on, before)?;
-            uncount(on, message, before, was)?;
+/// Somebody reacts to a message, or does no longer.
+pub(super) fn reacted(on: &Connection, new: &NewReaction) -> Result<(), Error> {
+    let NewReaction { message, author, mark, .. } = *new;
+    let before = match (new.replaced, new.uncounted) {
+        (Some(before), Some(by)) => {
+            if by.count > 0 {
+                set_count(on, message, by)?;
+            } else {
+                on.prepare_cached("DELETE FROM tally WHERE message = ?1 AND word = ?2")?
+                    .execute([message.0, by.keeper.0])?;
+                erase(on, by.keeper)?;
+            }
+            if before != by.keeper {
+                erase(on, before)?;
+            } else if by.count > 0 {
+                set_changed(on, before)?;
+            }
+            Some((REACTION, before))
         }
-        (Some(before), None) => erase(on, before)?,
-        (None, None) => {}
+        (Some(_), None) => return Err(uncounted(message)),
+        (None, _) if new.first => None,
+        (None, _) => {
+            let sql = "SELECT mark FROM about WHERE message = ?1 AND kind = ?2 AND account = ?3";
+            let mut taken_back = on.prepare_cached(sql)?;
+            let keys = [message.0, TAKEN_BACK, author.0];
+            let before = taken_back.query_row(keys, |row| Ok(EntryId(row.get(0)?))).optional()?;
+            before.map_or(Ok(()), |before| erase(on, before))?;
+            before.map(|before| (TAKEN_BACK, before))
+        }
+    };
+    let kind = if new.word.is_some() { REACTION } else { TAKEN_BACK };
+    match before {
+        None => add(on, message, kind, author, mark)?,
+        Some((was, before)) => {
+            let sql = "UPDATE about SET kind = ?5, mark = ?6
+                       WHERE message = ?1 AND kind = ?2 AND account = ?3 AND mark = ?4";
+            on.prepare_cached(sql)?.execute([message.0, was, author.0, before.0, kind, mark.0])?;
+        }
     }
-    let Some(word) = word else { return add(on, message, TAKEN_BACK, author, mark) };
-    match kept(on, message, word)? {
-        Some((kept, _)) => {
-            on.prepare_cached(
-                "UPDATE tally SET count = count + 1 WHERE message = ?1 AND word = ?2",
-            )?
-            .execute([message.0, kept.0])?;
-        }
-        None => {
+    if new.first {
+        set_changed(on, message)?;
+    }
+    match new.counted {
+        Some(by) if by.keeper == mark => {
             on.prepare_cached("INSERT INTO tally VALUES(?1, ?2, 1)")?
                 .execute([message.0, mark.0])?;
+            Ok(())
         }
+        Some(by) => set_count(on, message, by),
+        None => Ok(()),
     }
-    set_changed(on, message)?;
-    add(on, message, REACTION, author, mark)
+}
+
+/// So many react to a message with a word from now on.
+fn set_count(on: &Connection, message: EntryId, by: WordCount) -> Result<(), Error> {
+    let sql = "UPDATE tally SET count = ?3 WHERE message = ?1 AND word = ?2";
+    let keys = [message.0, by.keeper.0, by.count.cast_signed()];
+    match on.prepare_cached(sql)?.execute(keys)? {
+        0 => Err(uncounted(message)),
+        _ => Ok(()),
+    }
+}
+
+fn uncounted(message: EntryId) -> Error {
+    Error::damaged(format!("the reactions to entry {} are not counted", message.0))
 }
 
 /// The entry `reply` answers a message.
@@ -137,35 +176,6 @@ pub(super) fn expire(on: &Connection, after: EntryId, upto: EntryId) -> Result<(
         at = message;
     }
     files::drop_of(on, EntryId(after.0 + 1), upto)
-}
-
-/// Counts one less for the word of a reaction that does not hold any more.
-fn uncount(on: &Connection, message: EntryId, before: EntryId, word: &str) -> Result<(), Error> {
-    let Some((kept, count)) = kept(on, message, word)? else {
-        return Err(Error::damaged(format!(
-            "the reactions to entry {} are not counted",
-            message.0
-        )));
-    };
-    if count > 1 {
-        on.prepare_cached("UPDATE tally SET count = count - 1 WHERE message = ?1 AND word = ?2")?
-            .execute([message.0, kept.0])?;
-    } else {
-        on.prepare_cached("DELETE FROM tally WHERE message = ?1 AND word = ?2")?
-            .execute([message.0, kept.0])?;
-        erase(on, kept)?;
-    }
-    if before != kept { erase(on, before) } else { Ok(()) }
-}
-
-/// The reaction that keeps a word for the tally of a message, and how many react with it.
-fn kept(on: &Connection, message: EntryId, word: &str) -> Result<Option<(EntryId, i64)>, Error> {
-    let sql = "SELECT t.word, t.count FROM tally t JOIN entry e ON e.id = t.word
-               WHERE t.message = ?1 AND e.body = ?2";
-    let mut query = on.prepare_cached(sql)?;
-    let row =
-        query.query_row(params![message.0, word], |row| Ok((EntryId(row.get(0)?), row.get(1)?)));
-    Ok(row.optional()?)
 }
 
 fn add(

@@ -264,14 +264,13 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
     match change {
         // Written in runs by `entries`.
         Change::Entry(_) => 0,
-        Change::Edited { message, mark, replaced } => {
-            return marking::edited(on, *message, *mark, *replaced);
+        Change::Edited { message, mark, replaced, first } => {
+            return marking::edited(on, *message, *mark, *replaced, *first);
         }
-        Change::Deleted { message, mark } => return marking::deleted(on, *message, *mark),
-        Change::Reacted { message, author, mark, replaced, word, was } => {
-            let was = replaced.zip(was.as_deref());
-            return marking::reacted(on, *message, *author, *mark, word.as_deref(), was);
+        Change::Deleted { message, mark, first, file } => {
+            return marking::deleted(on, *message, *mark, *first, *file);
         }
+        Change::Reacted(new) => return marking::reacted(on, new),
         Change::AccountInvitation(new) => return invitations::add(on, new),
         Change::AccountInvitationUsed { hash } => return invitations::used(on, hash),
         Change::NoAccountInvitations => return invitations::void(on),
