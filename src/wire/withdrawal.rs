@@ -147,7 +147,7 @@ mod tests {
         let heard =
             without(lines.as_bytes(), 0, &gone).map(|left| String::from_utf8(left).unwrap());
         assert_eq!(heard.as_deref(), Some(&*left));
-        assert_eq!(without(left[..left.find("HIST").unwrap()].as_bytes(), 0, &gone), None);
+        assert_eq!(without(&left.as_bytes()[..left.find("HIST").unwrap()], 0, &gone), None);
         let known = [16, 17, 18, 19, 20, 17, 18, 21].map(EntryId);
         assert_eq!(entries(lines.as_bytes(), 0), known);
         assert_eq!(entries(lines.as_bytes(), 1), known[1..]);
