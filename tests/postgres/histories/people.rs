@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -208,8 +208,10 @@ pub fn watch(world: &World, n: usize, mut dice: Dice) -> (Client, Read) {
     let (me, mut next, mut read) = (handle(n), n + 1, Read::new());
     loop {
         let due = world.mailboxes[n].lock().unwrap().due.clone();
+        // Then nothing comes after what is sent at the login.
+        let mut is_last = world.all_is_said.load(Ordering::SeqCst);
         let mut client = world.people.log_in(&mut next, &me, "");
-        let (mut is_live, mut is_last) = (false, false);
+        let mut is_live = false;
         let mut sent = BTreeSet::new();
         let mut heard =
             Heard { me: me.clone(), by: client.socket().peer_addr().ok(), line: String::new() };
@@ -258,7 +260,9 @@ pub fn watch(world: &World, n: usize, mut dice: Dice) -> (Client, Read) {
                 asked = Some(is_last);
                 say(&client, verb);
             } else if is_live && !world.is_over() && dice.below(300) == 0 {
-                break;
+                // What has come counts as shown, so it is read to its end.
+                let _ = client.socket().shutdown(Shutdown::Write);
+                is_live = false;
             }
         }
         if asked.is_some() {
