@@ -69,8 +69,10 @@ impl Session {
             false
         };
         // If the client closes its side in return, it has received everything.
+        // What was proved before is recorded with its end.
         if linger.or(late).await
             && let Some((account, device, upto)) = left
+            && upto > self.outbox.proved()
         {
             self.services.hub.ask(Work::Shown { account, device, upto });
         }
