@@ -25,6 +25,8 @@ pub enum NodeEvent {
     FileBytes { account: AccountId, bytes: u64 },
     /// An account has used at least so many bytes of what it may put in a day.
     FilesDay { account: AccountId, bytes: u64 },
+    /// Operators have everything refused that writes, or nothing any more.
+    ReadOnly(bool),
 }
 
 /// A connection, as `ADMIN SESSIONS` shows it.

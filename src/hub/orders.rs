@@ -5,10 +5,14 @@
 //! step begins where the one before it ended, so together they look at each conversation once. If
 //! papod ends in between, repeating the order continues the deletion.
 
+#[cfg(feature = "postgres")]
+use super::link::LinkWork;
 use super::{Answer, Done, HubState, Pending};
 use crate::chat::{Act, Order};
 use crate::entry::{AccountId, ConversationId};
 use crate::limits;
+#[cfg(feature = "postgres")]
+use crate::node_report::NodeEvent;
 use crate::wire::refusal::Refusal;
 
 /// A deleted account that still has to leave groups.
@@ -26,6 +30,9 @@ impl HubState {
         // From this batch on, which may be refused for it; the order is done all the same.
         if let Order::ReadOnly(on) = order {
             self.tally.set_read_only(*on);
+            // Whoever leads next goes on with it.
+            #[cfg(feature = "postgres")]
+            self.link(LinkWork::Event { event: NodeEvent::ReadOnly(*on), from: 0 });
             return answer.give(Ok(0));
         }
         if let Order::Say(text) = order {

@@ -69,7 +69,6 @@ impl Tally {
         let standing =
             [&counters.leads, &counters.nodes, &counters.node_sessions, &counters.behind];
         standing.into_iter().for_each(|count| count.set(0));
-        self.set_read_only(false);
     }
 
     #[cfg(feature = "postgres")]

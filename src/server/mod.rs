@@ -393,7 +393,7 @@ fn node_hooks(services_later: &Arc<OnceLock<Weak<Services>>>) -> NodeHooks {
             of().map(|services| services.report(question)).unwrap_or_default()
         }),
         known: Box::new(move || {
-            known().map(|services| services.spent_on_files()).unwrap_or_default()
+            known().map(|services| services.known_to_nodes()).unwrap_or_default()
         }),
         on_event: Box::new(move |event| {
             if let Some(services) = hearing() {

@@ -47,13 +47,16 @@ impl Services {
             NodeEvent::Guessed { guess, is_right } => self.hasher.note_elsewhere(guess, is_right),
             NodeEvent::FileBytes { account, bytes } => files.note(account, bytes, now),
             NodeEvent::FilesDay { account, bytes } => files.note_spent(account, bytes, now),
+            NodeEvent::ReadOnly(on) => self.counters.read_only.set(on.into()),
         }
     }
 
-    /// What accounts have used of what they may put in a day.
-    pub(crate) fn spent_on_files(&self) -> Vec<NodeEvent> {
+    /// What a node that joins has to know: what accounts have used of what they may put in a day, and
+    /// whether anything may be written.
+    pub(crate) fn known_to_nodes(&self) -> Vec<NodeEvent> {
         let event = |(account, bytes)| NodeEvent::FilesDay { account, bytes };
-        self.rates.files.spent(Instant::now()).into_iter().map(event).collect()
+        let spent = self.rates.files.spent(Instant::now()).into_iter().map(event);
+        spent.chain([NodeEvent::ReadOnly(self.counters.is_read_only())]).collect()
     }
 }
 

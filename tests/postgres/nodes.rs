@@ -13,7 +13,7 @@ use rustix::process::Signal;
 
 use crate::cluster::{Cluster, cluster, url};
 use crate::process::unix::over;
-use crate::process::{Home, PASSWORD, PATIENCE, Papod, id};
+use crate::process::{Client, Home, PASSWORD, PATIENCE, Papod, id};
 use crate::relay::Relay;
 use crate::team::{People, Team};
 
@@ -200,6 +200,43 @@ fn operators_see_all_nodes() {
     let of = |handle: &str| rows.iter().filter(|row| row.contains(handle)).count();
     assert_eq!([of(" w1 "), of(" w2 ")], [1, 0], "{rows:?}");
     nodes[2].kill();
+}
+
+#[test]
+fn what_is_read_only_stays_so_whoever_leads() {
+    let home = Home::new();
+    let db = PathBuf::from(cluster().database());
+    let start = |at: usize| {
+        let admin = home.path().join(format!("admin{at}.sock"));
+        Papod::start_with(&db, ["--admin", admin.to_str().unwrap()])
+    };
+    let mut first = start(0);
+    first.until_logged("this node leads");
+    let mut second = start(1);
+    let mut bob = second.register("bob");
+    let refused = |client: &mut Client, what: &str| {
+        client.say(what);
+        let answer = client.line();
+        assert!(answer.contains(" storage the server is read-only "), "{answer}");
+    };
+    assert_eq!(asked(&home, 1, "ADMIN READONLY on"), ["OK ADMIN READONLY on"]);
+    refused(&mut bob, "PUT AAAA");
+    // One that comes later knows it, and so do those that remain.
+    let third = start(2);
+    let mut late = third.login_quietly("bob");
+    refused(&mut late, "PUT AAAA");
+    first.kill();
+    refused(&mut bob, "MSG bob hello");
+    first = start(0);
+    let mut here = first.login_quietly("bob");
+    second.kill();
+    refused(&mut late, "MSG bob hello");
+    assert_eq!(asked(&home, 2, "ADMIN READONLY off"), ["OK ADMIN READONLY off"]);
+    late.send("bob", "hello");
+    here.send("bob", "hello again");
+    drop(bob);
+    first.stop();
+    third.stop();
 }
 
 #[test]
