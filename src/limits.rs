@@ -5,6 +5,7 @@ mod operators;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod search;
+mod turns;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ pub use operators::*;
 #[cfg(feature = "postgres")]
 pub use postgres::*;
 pub use search::*;
+pub use turns::*;
 
 /// Bytes in a line from a client, LF included. Long enough for a page of text or a stack trace,
 /// short enough that a thousand clients' unfinished lines fit in memory.
@@ -155,17 +157,6 @@ pub const BLOCK: usize = 65_536;
 /// cost per message is flat from some 500 on, while memory and delay keep growing: some 10 ms here
 /// on a core shared with sessions. Halved while more is waiting than fits.
 pub const BATCH: usize = 1_024;
-/// The part of a batch that one account gets while more is waiting than fits: at 10 µs a message,
-/// others' messages are delayed by 3 ms.
-pub const SHARE: usize = BATCH / 4;
-/// The part of a batch in one turn of a session; less would split up what goes to a conversation in
-/// one block.
-pub const TURN: usize = 32;
-/// The same for an account that had nothing waiting before.
-pub const FIRST_TURN: usize = 4;
-/// The longest time for which everything else goes before the next act that is more than a batch: a
-/// group of thousands takes some 70 ms.
-pub const CALM: Duration = Duration::from_secs(1);
 /// The weight of a lookup in the store, in messages of a busy conversation: some 10 µs to read, and
 /// as much to write what is changed.
 pub const LOOK_UP: usize = 4;

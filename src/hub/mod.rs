@@ -30,9 +30,10 @@ use std::sync::Arc;
 #[cfg(feature = "postgres")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
+use rustix::time::{ClockId, clock_gettime};
 use smallvec::SmallVec;
 
 use crate::chat::{Chat, FirstRules};
@@ -317,7 +318,7 @@ impl HubState {
             if let Some(cause) = self.is_superseded() {
                 return Some((cause, Box::new(self)));
             }
-            let began = Instant::now();
+            let (began, cpu_before) = (Instant::now(), cpu_time());
             // Everything in a batch has the same time.
             self.now = self.clock.now().max(self.not_before);
             let (mut bytes, mut commands) = (0, 0);
@@ -371,7 +372,8 @@ impl HubState {
             self.pending.extend(decided);
             self.tally.end(commands, self.seats.len() - self.seats_elsewhere());
             self.answer_pending(committed);
-            self.queue.took(began.elapsed());
+            let cpu = cpu_time().saturating_sub(cpu_before);
+            self.queue.took(began.elapsed(), cpu, weight);
         }
         None
     }
@@ -442,4 +444,9 @@ impl HubState {
     fn clear_waits(&mut self) {
         while let Ok(true) = self.decide(Chat::clear_wait) {}
     }
+}
+
+/// CPU time of this thread so far.
+fn cpu_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }

@@ -56,6 +56,8 @@ pub(super) struct Queue {
     preparing: Option<Party>,
     /// All work that waited for a turn when the batch began fits in it.
     fits: bool,
+    /// The weight that a batch has room for: see [`limits::BATCH_TIME`].
+    room: usize,
     /// No more work is accepted.
     ended: bool,
 }
@@ -77,6 +79,7 @@ impl Queue {
             has_long: false,
             preparing: None,
             fits: false,
+            room: limits::BATCH,
             ended: false,
         }
     }
@@ -150,7 +153,7 @@ impl Queue {
         self.sessions.values().flatten().all(|step| {
             let (more, size) = step.size();
             (weight, bytes) = (weight + more, bytes + size);
-            weight <= limits::BATCH && bytes <= limits::BATCH_BYTES
+            weight <= self.room && bytes <= limits::BATCH_BYTES
         })
     }
 
@@ -158,7 +161,7 @@ impl Queue {
     /// that work that arrives meanwhile is soon in the next one.
     pub(super) fn most(&self) -> (usize, usize) {
         let part = if self.parties.is_empty() || self.fits { 1 } else { 2 };
-        (limits::BATCH / part, limits::BATCH_BYTES / (part * part))
+        (self.room / part, limits::BATCH_BYTES / (part * part))
     }
 
     /// Accepts no more work. What arrived before is still done.
@@ -182,7 +185,7 @@ impl Queue {
             let (acts, bytes) = work.size();
             size = (size.0 + acts, size.1 + bytes);
         }
-        if !is_crowded && size.0 <= limits::BATCH && size.1 <= limits::BATCH_BYTES {
+        if !is_crowded && size.0 <= self.room && size.1 <= limits::BATCH_BYTES {
             self.first = come;
             return;
         }
@@ -238,7 +241,7 @@ impl Queue {
         let session = self.parties.get(&party)?.front().copied()?;
         let done = self.done.get(&party).copied().unwrap_or_default();
         let room = most.min(limits::SHARE.saturating_sub(done));
-        let room = if self.fits { limits::BATCH } else { room };
+        let room = if self.fits { self.room } else { room };
         let (work, weight) = self.take(session, room)?;
         self.turn = Some((turn, weight));
         self.rotate(party, session);
@@ -304,10 +307,15 @@ impl Queue {
     }
 
     /// Notes how long the batch took. If a long act was in it, no other follows for the same time,
-    /// at most [`limits::CALM`]: those that had to wait for it are served first.
-    pub(super) fn took(&mut self, time: Duration) {
+    /// at most [`limits::CALM`]: those that had to wait for it are served first. By its CPU time and
+    /// its weight, the next batch has more room or less; a long act is no measure.
+    pub(super) fn took(&mut self, time: Duration, cpu: Duration, weight: usize) {
         if self.has_long {
             self.calm_until = Some(Instant::now() + time.min(limits::CALM));
+        } else if cpu > limits::BATCH_TIME {
+            self.room = (self.room / 2).max(limits::LEAST_BATCH);
+        } else if cpu < limits::BATCH_TIME / 2 && weight >= self.most().0 {
+            self.room = (self.room * 2).min(limits::BATCH);
         }
     }
 

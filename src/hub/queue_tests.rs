@@ -48,7 +48,7 @@ fn after_a_long_act_everything_else_comes_before_the_next() {
         ask.send(long(session));
     }
     assert_eq!(batch(&mut queue), [1]);
-    queue.took(limits::CALM);
+    queue.took(limits::CALM, limits::CALM, limits::BATCH);
     let to = Target::Person(handle("p1"));
     let act = Act::Send { to, body: "hello".into(), once: None };
     ask.send(Work::Acts { session: SessionId(3), acts: vec![act] });
@@ -119,4 +119,33 @@ fn addresses_take_turns_before_accounts() {
         rest.extend(batch(&mut queue));
     }
     assert!(rest.iter().all(|session| (100..200).contains(session)), "{rest:?}");
+}
+
+#[test]
+fn after_a_batch_that_took_long_the_next_ones_are_smaller() {
+    let (ask, waiting) = inbox();
+    let mut queue = Queue::new(waiting);
+    let to = Target::Person(handle("p1"));
+    let acts = |count| {
+        let say = || Act::Send { to: to.clone(), body: "hello".into(), once: None };
+        (0..count).map(|_| say()).collect()
+    };
+    for session in 1..=8 {
+        ask.send(Work::Acts { session: SessionId(session), acts: acts(2 * limits::BATCH) });
+    }
+    let most = |queue: &mut Queue| {
+        batch(queue);
+        queue.most().0
+    };
+    let (slow, quick) = (2 * limits::BATCH_TIME, limits::BATCH_TIME / 4);
+    let full = most(&mut queue);
+    assert_eq!(full, limits::BATCH / 2);
+    queue.took(slow, slow, full);
+    assert_eq!(most(&mut queue), full / 2);
+    queue.took(slow, quick, full / 4);
+    assert_eq!(most(&mut queue), full / 2, "it was quick because there was little in it");
+    (0..10).for_each(|_| queue.took(slow, slow, full));
+    assert_eq!(most(&mut queue), limits::LEAST_BATCH / 2);
+    (0..10).for_each(|_| queue.took(slow, quick, full));
+    assert_eq!(most(&mut queue), full);
 }

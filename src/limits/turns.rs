@@ -1,0 +1,23 @@
+//! The limits of a batch's time, and of turns while more is waiting than fits in a batch.
+
+use std::time::Duration;
+
+use super::BATCH;
+
+/// CPU time of a batch above which the next has room for half as much: whoever comes meanwhile waits
+/// for it, and on a core shared with sessions it takes twice as long. Below half of this the next
+/// has room for twice as much, up to [`BATCH`].
+pub const BATCH_TIME: Duration = Duration::from_millis(4);
+/// The room that a batch has at least: with less, its sync would cost more than what is in it.
+pub const LEAST_BATCH: usize = BATCH / 16;
+/// The part of a batch that one account gets while more is waiting than fits: at 10 µs a message,
+/// others' messages are delayed by 3 ms.
+pub const SHARE: usize = BATCH / 4;
+/// The part of a batch in one turn of a session; less would split up what goes to a conversation in
+/// one block.
+pub const TURN: usize = 32;
+/// The same for an account that had nothing waiting before.
+pub const FIRST_TURN: usize = 4;
+/// The longest time for which everything else goes before the next act that is more than a batch: a
+/// group of thousands takes some 70 ms.
+pub const CALM: Duration = Duration::from_secs(1);
