@@ -50,11 +50,12 @@ fn read(typed: &str, row: &str, end: &str, is_live: bool, now: &'static AtomicI6
         write(&mut narrow);
     }
     while !next().starts_with(row) {}
+    // While what waits before it is more than the sockets hold.
+    done(&mut narrow, "LOGIN ana secret-a\nDEL 104\nQUIT\n");
     now.fetch_add(61_000, Ordering::SeqCst);
     let reader = Box::new(narrow.database.reader().unwrap());
     let mut keeper = Retention::new(narrow.hub.clone(), reader, Clock::Told(now), 0);
     while !keeper.pass().unwrap() {}
-    done(&mut narrow, "LOGIN ana secret-a\nDEL 104\nQUIT\n");
     let mut heard = Vec::new();
     while heard.last().is_none_or(|line: &String| !line.starts_with(end)) {
         heard.push(next());
