@@ -188,12 +188,11 @@ fn sync(folder: &Path) -> Result<(), Error> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(here(folder))
 }
 
-/// Contents never change, so two names for one do no harm.
+/// Contents never change, so two names for one do no harm. A link fails as if there were no file
+/// while the file is replaced by another, as a content is that is sent once more.
 fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
-        Err(e) if !matches!(e.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => {
-            copy(from, to)
-        }
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => copy(from, to),
         done => done,
     }
 }
@@ -203,7 +202,38 @@ fn new_file(path: &Path) -> io::Result<File> {
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut from = File::open(from)?;
     let mut to = new_file(to)?;
-    io::copy(&mut File::open(from)?, &mut to)?;
+    io::copy(&mut from, &mut to)?;
     to.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_content_that_is_replaced_meanwhile_is_linked() {
+        let folder = tempfile::tempdir().unwrap();
+        let [content, upload] = ["content", "upload"].map(|name| folder.path().join(name));
+        fs::write(&content, "the same").unwrap();
+        thread::scope(|scope| {
+            let replaces = scope.spawn(|| {
+                for _ in 0..4_000 {
+                    fs::write(&upload, "the same").unwrap();
+                    fs::rename(&upload, &content).unwrap();
+                }
+            });
+            let mut n = 0;
+            while !replaces.is_finished() {
+                let link = folder.path().join(n.to_string());
+                link_or_copy(&content, &link).unwrap();
+                assert_eq!(fs::read(&link).unwrap(), b"the same");
+                fs::remove_file(&link).unwrap();
+                n += 1;
+            }
+        });
+    }
 }
