@@ -22,19 +22,19 @@ pub struct AccountLink {
     /// The target of a hook.
     hook: Option<Target>,
     /// What it showed to log in.
-    shown: Shown,
+    shown: CredentialHash,
     /// When it logged in.
     since: Instant,
 }
 
 /// A hash of the credentials of a request, so that secrets are not kept in memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Shown([u8; 32]);
+struct CredentialHash([u8; 32]);
 
-impl Shown {
-    fn new(form: &str, credentials: &str) -> Shown {
+impl CredentialHash {
+    fn new(form: &str, credentials: &str) -> CredentialHash {
         let hash = Sha256::new().chain_update(form).chain_update([0]).chain_update(credentials);
-        Shown(hash.finalize().into())
+        CredentialHash(hash.finalize().into())
     }
 }
 
@@ -47,7 +47,7 @@ impl HttpConnection {
     /// # Errors
     /// They are missing or wrong, or the login is refused.
     pub(super) async fn log_in(&mut self, head: &Head) -> Result<AccountLink, Denial> {
-        let shown = Shown::new("login", head.header("authorization").unwrap_or_default());
+        let shown = CredentialHash::new("login", head.header("authorization").unwrap_or_default());
         if let Some(link) = self.take_kept(shown) {
             return Ok(link);
         }
@@ -63,7 +63,7 @@ impl HttpConnection {
         &mut self,
         token: &str,
     ) -> Result<(AccountLink, Target), Denial> {
-        let shown = Shown::new("hook", token);
+        let shown = CredentialHash::new("hook", token);
         if let Some(link) = self.take_kept(shown)
             && let Some(target) = link.hook.clone()
         {
@@ -78,7 +78,7 @@ impl HttpConnection {
         &mut self,
         login: Login,
         hook: Option<Target>,
-        shown: Shown,
+        shown: CredentialHash,
     ) -> Result<AccountLink, Denial> {
         let link = self.open_session(&login, "quiet").await?;
         Ok(AccountLink { link, handle: login.handle, hook, shown, since: Instant::now() })
@@ -93,7 +93,7 @@ impl HttpConnection {
         Link::log_in(&mut self.admission, login, word).await
     }
 
-    fn take_kept(&mut self, shown: Shown) -> Option<AccountLink> {
+    fn take_kept(&mut self, shown: CredentialHash) -> Option<AccountLink> {
         let kept = *self.kept.take()?;
         let is_usable = kept.shown == shown && kept.since.elapsed() < KEPT;
         Some(kept).filter(|_| is_usable && self.admission.bye().is_none())

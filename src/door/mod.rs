@@ -121,7 +121,7 @@ enum Outcome {
 }
 
 /// How far a request was served.
-enum Served {
+enum HttpServed {
     /// It was answered. `keep`: another may follow.
     Request { keep: bool },
     /// It asks for a stream. `shown`: its path for the log.
@@ -197,8 +197,8 @@ impl HttpConnection {
         };
         // Boxed apart, so that a stream takes no more memory than it needs.
         match Box::pin(self.carry_out(head)).await? {
-            Served::Request { keep } => Ok(keep),
-            Served::Stream { asked, shown } => {
+            HttpServed::Request { keep } => Ok(keep),
+            HttpServed::Stream { asked, shown } => {
                 let ended = Box::pin(subscribe::serve(asked, self)).await;
                 if let Err(Fault::Denied(denial)) = ended {
                     self.push(&denial.into(), ("GET", &shown), false);
@@ -212,7 +212,7 @@ impl HttpConnection {
     }
 
     /// Carries out a request up to its answer.
-    async fn carry_out(&mut self, head: Box<Head>) -> Result<Served, Fault> {
+    async fn carry_out(&mut self, head: Box<Head>) -> Result<HttpServed, Fault> {
         let outcome = match self.bye() {
             Some(bye) => Err(Denial::ended(Some(bye)).into()),
             None => routes::carry_out(self, &head).await,
@@ -221,10 +221,10 @@ impl HttpConnection {
             Ok(Outcome::Answer(answer)) => (answer, head.keep),
             Ok(Outcome::Done) => {
                 self.shared.services.counters.http_requests.add(1);
-                return Ok(Served::Request { keep: false });
+                return Ok(HttpServed::Request { keep: false });
             }
             Ok(Outcome::Stream(asked)) => {
-                return Ok(Served::Stream { asked, shown: routes::shown(&head) });
+                return Ok(HttpServed::Stream { asked, shown: routes::shown(&head) });
             }
             // Its body may not have been read, so nothing after it can be understood.
             Err(Fault::Denied(denial)) => (denial.into(), false),
@@ -235,7 +235,7 @@ impl HttpConnection {
         }
         self.push(&answer, (&head.method, &routes::shown(&head)), keep);
         self.stream.flush().await?;
-        Ok(Served::Request { keep })
+        Ok(HttpServed::Request { keep })
     }
 
     /// Puts an answer behind what waits to be sent.

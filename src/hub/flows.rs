@@ -28,7 +28,7 @@ type Standing = (u64, u64);
 
 /// One whose turn it is.
 #[derive(Clone, Copy)]
-pub(super) struct Turn {
+pub(super) struct PartyTurn {
     pub(super) party: Party,
     /// The place of the account among those of its address.
     place: Standing,
@@ -140,22 +140,22 @@ impl Flows {
     }
 
     /// The next turn. It has to be ended before another one is taken.
-    pub(super) fn next(&mut self) -> Option<Turn> {
+    pub(super) fn next(&mut self) -> Option<PartyTurn> {
         let origin = *self.origins.turns.first_key_value()?.1;
         let source = self.sources.get_mut(&origin)?;
         let (place, account) = source.accounts.turns.pop_first()?;
-        Some(Turn { party: Party { origin, account }, place })
+        Some(PartyTurn { party: Party { origin, account }, place })
     }
 
     /// Begins a turn. Returns whether the account, or its address among others, comes after a rest.
-    pub(super) fn serve(&mut self, turn: &Turn) -> bool {
+    pub(super) fn serve(&mut self, turn: &PartyTurn) -> bool {
         let Some(source) = self.sources.get_mut(&turn.party.origin) else { return false };
         let is_early = self.origins.serve(source.place) && self.origins.turns.len() > 1;
         source.accounts.serve(turn.place) || is_early
     }
 
     /// Ends a turn, which moves the account and its address back by `weight`.
-    pub(super) fn end(&mut self, turn: &mut Turn, weight: usize, then: Then) {
+    pub(super) fn end(&mut self, turn: &mut PartyTurn, weight: usize, then: Then) {
         let Party { origin, account } = turn.party;
         turn.place.0 += weight as u64;
         let Some(source) = self.sources.get_mut(&origin) else { return };
@@ -177,7 +177,7 @@ impl Flows {
     }
 
     /// Lets one that rested take turns again, where it stood.
-    pub(super) fn go_on(&mut self, turn: Turn) {
+    pub(super) fn go_on(&mut self, turn: PartyTurn) {
         let Party { origin, account } = turn.party;
         if let Some(source) = self.sources.get_mut(&origin) {
             source.accounts.turns.insert(turn.place, account);

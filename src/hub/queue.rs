@@ -20,7 +20,7 @@ use std::vec::IntoIter;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Work;
-use super::flows::{Flows, Party, Then, Turn};
+use super::flows::{Flows, Party, PartyTurn, Then};
 use super::inbox::InboxReceiver;
 use super::step::Step;
 use crate::chat::Act;
@@ -43,9 +43,9 @@ pub(super) struct Queue {
     /// The weight of each account's work in this batch.
     done: FxHashMap<Party, usize>,
     /// Accounts that have had their share of this batch.
-    resting: Vec<Turn>,
+    resting: Vec<PartyTurn>,
     /// The last turn, and its weight so far, until its cost is known.
-    turn: Option<(Turn, usize)>,
+    turn: Option<(PartyTurn, usize)>,
     /// Sessions with an act of which a piece was done in this batch and a rest is left.
     unfinished: FxHashSet<SessionId>,
     /// Acts that are more than a batch ("long") wait until then.
@@ -272,7 +272,7 @@ impl Queue {
 
     /// The account whose turn it is. Those with a long act next are put aside until `calm_until`,
     /// and while another's is being prepared.
-    fn next_turn(&mut self) -> Option<Turn> {
+    fn next_turn(&mut self) -> Option<PartyTurn> {
         let is_calm = !self.ended && self.calm_until.is_some_and(|until| Instant::now() < until);
         let preparing = self.preparing.filter(|party| self.is_long(*party));
         while let Some(mut turn) = self.flows.next() {

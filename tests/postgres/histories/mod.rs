@@ -18,7 +18,9 @@ use std::time::{Duration, Instant};
 use crate::process::{Client, Dice, Entry};
 use crate::team::People;
 use machines::{EVENTS, Machines};
-use people::{Attempt, GROUPS, LAST, PEOPLE, Read, World, Written, conversation, handle, is_in};
+use people::{
+    Attempt, GROUPS, LAST, PEOPLE, Read, World, WrittenMessage, conversation, handle, is_in,
+};
 
 /// Nothing takes longer than this, also where all this machine's cores are busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -70,7 +72,7 @@ fn nothing_is_lost_twice_or_backwards_whatever_fails() {
         (written, watched, asked)
     });
     let (written, attempts): (Vec<_>, Vec<_>) = written.into_iter().unzip();
-    let written: Vec<Written> = written.into_iter().flatten().collect();
+    let written: Vec<WrittenMessage> = written.into_iter().flatten().collect();
     let logs: Vec<_> = (0..PEOPLE).map(|n| log(world, n)).collect();
     check_log(&written, &logs);
     check_order(&written);
@@ -114,7 +116,7 @@ fn log(world: &World, n: usize) -> BTreeMap<u64, Entry> {
 }
 
 /// Everything that was confirmed is there, and everything that is there was written, once.
-fn check_log(written: &[Written], logs: &[BTreeMap<u64, Entry>]) {
+fn check_log(written: &[WrittenMessage], logs: &[BTreeMap<u64, Entry>]) {
     let mut all: BTreeMap<u64, &Entry> = logs.iter().flatten().map(|(id, it)| (*id, it)).collect();
     all.retain(|_, entry| entry.body != LAST);
     let mut by_body = HashMap::new();
@@ -130,7 +132,7 @@ fn check_log(written: &[Written], logs: &[BTreeMap<u64, Entry>]) {
 }
 
 /// What was confirmed before something was said has a smaller id.
-fn check_order(written: &[Written]) {
+fn check_order(written: &[WrittenMessage]) {
     let confirmed = || written.iter().filter_map(|it| Some((it.called, it.returned, it.id?)));
     let (mut calls, mut returns): (Vec<_>, Vec<_>) =
         confirmed().map(|(called, returned, id)| ((called, id), (returned, id))).unzip();

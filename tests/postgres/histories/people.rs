@@ -31,7 +31,7 @@ pub fn is_in(n: usize, group: &str) -> bool {
 }
 
 /// A message as its author knows it.
-pub struct Written {
+pub struct WrittenMessage {
     pub called: Instant,
     pub returned: Instant,
     /// `None`: it is not known what became of it.
@@ -137,11 +137,11 @@ fn answer(client: &mut Client, line: &str, verb: &str) -> Option<(Vec<String>, S
 }
 
 /// Writes until there is enough.
-pub fn write(world: &World, n: usize, mut dice: Dice) -> (Vec<Written>, Vec<Attempt>) {
+pub fn write(world: &World, n: usize, mut dice: Dice) -> (Vec<WrittenMessage>, Vec<Attempt>) {
     let (from, mut next) = (handle(n), n);
     let log_in = |next: &mut usize| world.people.log_in(next, &from, " quiet");
     let mut client = log_in(&mut next);
-    let (mut all, mut attempts) = (Vec::<Written>::new(), Vec::new());
+    let (mut all, mut attempts) = (Vec::<WrittenMessage>::new(), Vec::new());
     while !world.is_over() {
         let count = all.len();
         if count % 40 == 39 {
@@ -197,7 +197,7 @@ pub fn write(world: &World, n: usize, mut dice: Dice) -> (Vec<Written>, Vec<Atte
             world.wait_for_others(n, &to, id);
             world.people.confirmed.lock().unwrap().push(returned);
         }
-        all.push(Written { called, returned, id, from: from.clone(), to, body });
+        all.push(WrittenMessage { called, returned, id, from: from.clone(), to, body });
     }
     (all, attempts)
 }
