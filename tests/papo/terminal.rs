@@ -6,6 +6,7 @@
 
 mod answers;
 mod bytes;
+mod desktop;
 mod elsewhere;
 mod expire;
 mod files;

@@ -1,12 +1,7 @@
 //! Answers with what they answer above them, and how a message is named; calls.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::sync::mpsc;
-use std::thread;
-
+use super::desktop::Desktop;
 use super::place::{Place, rule};
-use crate::process::PATIENCE;
 
 #[test]
 #[ignore = "needs tmux"]
@@ -175,33 +170,22 @@ fn a_call_rings_and_a_notice_is_withdrawn_with_its_message() {
     bob.say("GROUP NEW team ana");
     bob.until("OK GROUP NEW ");
     let window = place.shell_with("ana", &[]);
-    let home = place.home_of("ana");
-    let program = home.join("notify-send");
-    let script = "#!/bin/sh\nprintf '%s\\n' \"$*\" >~/notices\necho 17\n";
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-    window.line("mkfifo notices; echo ma\"\"de");
-    window.says("\nmade");
-    let (notice, shown) = mpsc::channel();
-    let path = home.join("notices");
-    thread::spawn(move || while notice.send(fs::read_to_string(&path).unwrap()).is_ok() {});
-    window.start("PATH=~:$PATH papo --notify");
+    let desktop = Desktop::start(&place, "ana", &window);
     window.says("#team>");
     window.tells("#{window_bell_flag}", "0");
-    let told = || shown.recv_timeout(PATIENCE).expect("there is a notice");
     let id = bob.send("#team", "hello, @Ana!");
-    assert_eq!(told(), "--app-name=papo --print-id papo bob calls you in #team\n");
+    assert_eq!(desktop.told(), "--app-name=papo --print-id papo bob calls you in #team\n");
     window.tells("#{window_bell_flag}", "1");
     window.says("bob: hello, @Ana!");
     let coloured = window.tmux(&["capture-pane", "-p", "-e"]);
     assert!(coloured.contains(": hello, \x1b[1m@Ana\x1b[0m"), "{coloured:?}");
     bob.say(&format!("DEL {id}"));
     let withdrawn = "--replace-id=17 --expire-time=1 papo a message was deleted";
-    assert_eq!(told(), format!("--app-name=papo {withdrawn}\n"));
+    assert_eq!(desktop.told(), format!("--app-name=papo {withdrawn}\n"));
     window.says("bob: (deleted)");
     // An answer to one's own message calls, too.
     window.line("mine");
     let heard = bob.until("MSG ").pop().unwrap();
     bob.say(&format!("RE {} yours", crate::process::id(&heard)));
-    assert_eq!(told(), "--app-name=papo --print-id papo bob calls you in #team\n");
+    assert_eq!(desktop.told(), "--app-name=papo --print-id papo bob calls you in #team\n");
 }

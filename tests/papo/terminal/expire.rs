@@ -1,14 +1,11 @@
 //! Messages that vanish.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
-use std::sync::mpsc;
 use std::thread;
 
+use super::desktop::Desktop;
 use super::place::{Place, rule};
-use crate::process::PATIENCE;
 
 /// The address of a way to a server that shortens each minute to a second.
 fn hastened(server: SocketAddr) -> SocketAddr {
@@ -46,18 +43,7 @@ fn what_has_vanished_leaves_the_screen_the_line_below_and_the_desktop() {
     cid.send("ana", "and this");
     place.address = hastened(place.address);
     let window = place.shell("ana");
-    let home = place.home_of("ana");
-    let program = home.join("notify-send");
-    let script = "#!/bin/sh\nprintf '%s\\n' \"$*\" >~/notices\necho 17\n";
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-    window.line("mkfifo notices; echo ma\"\"de");
-    window.says("\nmade");
-    let (notice, shown) = mpsc::channel();
-    let path = home.join("notices");
-    thread::spawn(move || while notice.send(fs::read_to_string(&path).unwrap()).is_ok() {});
-    let told = || shown.recv_timeout(PATIENCE).expect("there is a notice");
-    window.start("PATH=~:$PATH papo --notify");
+    let desktop = Desktop::start(&place, "ana", &window);
     window.says("cid: and this\n      cid>");
     window.line("/to bob");
     window.says("bob: this stays\n      bob>");
@@ -68,9 +54,9 @@ fn what_has_vanished_leaves_the_screen_the_line_below_and_the_desktop() {
     // It is read, so it was on the screen.
     let id = bob.send("ana", "the code is 4711");
     bob.until(&format!("READ {id} "));
-    assert_eq!(told(), "--app-name=papo --print-id papo a message from bob\n");
+    assert_eq!(desktop.told(), "--app-name=papo --print-id papo a message from bob\n");
     let withdrawn = "--replace-id=17 --expire-time=1 papo a message was deleted";
-    assert_eq!(told(), format!("--app-name=papo {withdrawn}\n"));
+    assert_eq!(desktop.told(), format!("--app-name=papo {withdrawn}\n"));
     window.shows(&format!(
         "|{}
          |── today ──
@@ -81,8 +67,8 @@ fn what_has_vanished_leaves_the_screen_the_line_below_and_the_desktop() {
         rule("bob")
     ));
     cid.send("ana", "another code");
-    assert_eq!(told(), "--app-name=papo --print-id papo a message from cid\n");
-    assert_eq!(told(), format!("--app-name=papo {withdrawn}\n"));
+    assert_eq!(desktop.told(), "--app-name=papo --print-id papo a message from cid\n");
+    assert_eq!(desktop.told(), format!("--app-name=papo {withdrawn}\n"));
     window.changes(|screen| !screen.contains("another code") && screen.contains(":cid"));
     // It was on the screen before it was sent.
     window.line("mine");

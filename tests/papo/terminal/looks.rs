@@ -1,12 +1,7 @@
 //! Colours, the bell, and notices on the desktop.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::sync::mpsc;
-use std::thread;
-
+use super::desktop::Desktop;
 use super::place::Place;
-use crate::process::PATIENCE;
 
 #[test]
 #[ignore = "needs tmux"]
@@ -49,25 +44,15 @@ fn a_notice_names_the_sender_and_the_group_and_not_the_text() {
     bob.say("GROUP NEW team ana");
     bob.until("OK GROUP NEW ");
     let window = place.shell("ana");
-    let home = place.home_of("ana");
-    let program = home.join("notify-send");
-    fs::write(&program, "#!/bin/sh\nprintf '%s\\n' \"$*\" >~/notices\n").unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-    window.line("mkfifo notices; echo ma\"\"de");
-    window.says("\nmade");
-    let (notice, shown) = mpsc::channel();
-    let path = home.join("notices");
-    thread::spawn(move || while notice.send(fs::read_to_string(&path).unwrap()).is_ok() {});
-    window.start("PATH=~:$PATH papo --notify");
+    let desktop = Desktop::start(&place, "ana", &window);
     window.says("#team>");
     for (to, expected) in [("ana", "a message from bob"), ("#team", "a message from bob in #team")]
     {
         bob.send(to, "a secret");
-        let told = shown.recv_timeout(PATIENCE).expect("there is a notice");
-        assert_eq!(told, format!("--app-name=papo --print-id papo {expected}\n"));
+        assert_eq!(desktop.told(), format!("--app-name=papo --print-id papo {expected}\n"));
     }
     // Where it fails, that is said, and it is not tried any more.
-    fs::write(&program, "#!/bin/sh\nexit 3\n").unwrap();
+    desktop.fails();
     bob.send("ana", "hello");
     window.says("--notify: notify-send failed: exit status: 3\n");
     window.key("C-d");
