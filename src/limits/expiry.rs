@@ -13,8 +13,8 @@ pub const EXPIRED: usize = 32;
 /// Marks of a message that are erased at once when it is deleted, each in about 10 µs. The rest is
 /// erased in steps.
 pub const ERASED: usize = 256;
-/// Entries deleted, or marks of a deleted message erased, in one step of retention. It counts as half a batch, since each is looked at,
-/// blanked and deleted, and shares the batch with users' commands.
+/// Entries deleted, or marks of a deleted message erased, in one step of retention. It counts as half
+/// a batch, since each is looked at, blanked and deleted, and shares the batch with users' commands.
 pub const EXPIRE: usize = 512;
 /// Pause between two looks for expired entries and for deleted text in the write-ahead log.
 pub const EXPIRE_PAUSE: Duration = Duration::from_secs(20);
