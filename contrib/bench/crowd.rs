@@ -10,11 +10,15 @@ use std::time::Instant;
 
 use papo::config::PasswordCost;
 use papo::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, Millis, MoveNumber, TokenId,
+    AccountId, ConversationId, Cursor, DeviceNumber, EntryId, EntryKind, EntryPos, Millis,
+    MoveNumber, TokenId,
 };
-use papo::name::{DisplayName, Handle};
+use papo::name::{DeviceName, DisplayName, Handle};
 use papo::store::sqlite::Database;
-use papo::store::{Added, Change, Member, NewEntry, Newest, Pair, Position, Stay, Token, Writer};
+use papo::store::{
+    Added, Change, Device, DeviceChange, Member, NewEntry, Newest, Pair, Position, Reader, Stay,
+    Token, Writer,
+};
 use sha2::{Digest, Sha256};
 
 use crate::Outcome;
@@ -49,6 +53,8 @@ const WRITTEN: usize = 200;
 /// Changes in a transaction.
 const BATCH: usize = 200_000;
 const START: Millis = Millis(1_735_689_600_000);
+/// The devices that [`add_devices`] gives everyone.
+pub const DEVICES: [&str; 3] = ["phone", "laptop", "tablet"];
 
 /// Some of the people have these names, and the handle `ana` is taken.
 const FIRST: [&str; 40] = [
@@ -100,6 +106,35 @@ pub fn foreign_entry(n: usize) -> usize {
 pub fn crowd_entry(n: usize) -> usize {
     // The first one there says who is in.
     BUSY.len() * CHATS + FOREIGN + 2 + n % PAGE
+}
+
+/// Gives each account of the database three devices, which have received all there is.
+pub fn add_devices(path: &Path) -> Outcome<()> {
+    let began = Instant::now();
+    let database = Database::open(path)?;
+    let mut writer = database.writer()?;
+    let newest = database.reader()?.newest()?;
+    let names = DEVICES.map(DeviceName::new).into_iter().flatten().zip(1..);
+    let devices = names.map(|(name, number)| Device {
+        number: DeviceNumber(number),
+        name,
+        place: newest.entry,
+        shown: newest.moved,
+        seen: None,
+    });
+    let devices: Vec<Device> = devices.collect();
+    let accounts: Vec<i64> = (1..=newest.account).collect();
+    for some in accounts.chunks(BATCH) {
+        let change = |(account, device): (&i64, &Device)| Change::Device {
+            account: AccountId(*account),
+            change: DeviceChange::New(device.clone()),
+        };
+        let all = some.iter().flat_map(|account| devices.iter().map(move |it| (account, it)));
+        writer.record(&all.map(change).collect::<Vec<_>>())?;
+    }
+    let seconds = number(began.elapsed().as_secs_f64());
+    eprintln!("devices of {} accounts in {seconds} s", number(newest.account as f64));
+    Ok(())
 }
 
 /// Makes the database.

@@ -1,17 +1,18 @@
 //! `scale`: what grows with how much there is, for one session on an otherwise idle server with
 //! 1,000,000 accounts, some of them with 100,000 conversations: logging in where nothing, ten or
-//! all of them wait, `SYNC 0`, `CHATS`, and kinds of `FIND`. Each is the median of a few.
+//! all of them wait, `SYNC 0`, `CHATS`, and kinds of `FIND`. Each is the median of a few. Then 1,100
+//! accounts log in one after another, before and after all accounts were given three devices.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::Scenario;
 use crate::bench::CHEAP_HASH;
-use crate::crowd::{BUSY, CHATS, EIGHT, RARE, token};
+use crate::crowd::{self, ACTORS, BUSY, CHATS, EIGHT, RARE, actor, token};
 use crate::net::{Net, Outputs, Peer};
 use crate::people::{ask, connect, unexpected};
 use crate::report::Subject;
-use crate::stats::median;
+use crate::stats::{Latencies, median};
 use crate::{Bench, Outcome};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -39,7 +40,41 @@ const FINDS: [(&str, &str); 9] = [
 fn run(bench: &mut Bench) -> Outcome<()> {
     let folder = bench.crowd()?;
     let server = bench.papod_in(&folder, &CHEAP_HASH)?;
-    play(bench, server.address).map_err(|e| format!("{e}\n{}", server.said()).into())
+    play(bench, server.address).map_err(|e| format!("{e}\n{}", server.said()))?;
+    drop(server);
+    // The same before and after everyone has devices.
+    for with_devices in [false, true] {
+        if with_devices {
+            crowd::add_devices(&folder.join("papo.db"))?;
+        }
+        let server = bench.papod_in(&folder, &CHEAP_HASH)?;
+        let devices = if with_devices { &["", "/phone"][..] } else { &[""] };
+        for device in devices {
+            let has = if with_devices { "three" } else { "no" };
+            let how = if device.is_empty() { "" } else { " as one" };
+            let what = format!("LOGIN{how} where accounts have {has} devices, to LIVE");
+            logins(bench, server.address, device, &what)
+                .map_err(|e| format!("{e}\n{}", server.said()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Accounts log in, one after another.
+fn logins(bench: &mut Bench, server: SocketAddr, device: &str, what: &str) -> Outcome<()> {
+    let mut times = Latencies::default();
+    // The first ones are not counted.
+    for n in 0..if bench.quick { 200 } else { ACTORS } {
+        let (mut net, who) = (Net::new()?, actor(n));
+        let at = connect(&mut net, server, 1)?[0];
+        let login = format!("LOGIN {who}{device} {}\n", token(&who));
+        let heard = listen(&mut net, at, &login, b"LIVE ")?;
+        if n >= 100 {
+            times.add(heard.end);
+        }
+    }
+    bench.latencies(Subject::Papod, what, &times);
+    Ok(())
 }
 
 fn play(bench: &mut Bench, server: SocketAddr) -> Outcome<()> {
