@@ -25,14 +25,14 @@ pub const SEARCH_SEGMENT_MAX: usize = 65_536;
 pub const SEARCH_ENTRY_BYTES: usize = 512;
 /// Segments of a long log, as long as they do not get too large. Each is one more lookup for a word.
 pub const SEARCH_SEGMENTS: usize = 64;
-/// Messages in one segment whose text was changed since it was made. With more it is made again;
-/// until then each is a candidate of every look.
+/// Messages in one segment whose text was changed since it was made. With more it is made again, one
+/// segment every [`SEARCH_ERASE`]; until then each is a candidate of every look.
 pub const SEARCH_EDITED: usize = 64;
 /// Pause between two looks for new entries by the thread that fills the index.
 pub const SEARCH_PAUSE: Duration = Duration::from_secs(1);
 /// Time after which segments with deleted texts are made again: within a minute a deleted text is
-/// gone, and so many deletions share the work.
+/// gone, and so many deletions share the work. Edits share it likewise.
 pub const SEARCH_ERASE: Duration = Duration::from_secs(10);
-/// The nice(2) increment of the thread that fills the index for searching: a tenth of the weight of
-/// other threads.
-pub const INDEXER_NICE: i32 = 10;
+/// The nice(2) increment of the thread that fills the index for searching, the largest: on a core
+/// that has something else to do it gets a seventieth.
+pub const INDEXER_NICE: i32 = 19;

@@ -45,10 +45,13 @@ pub(in crate::store) trait Filled {
 pub(in crate::store) struct Filler {
     /// Size of new entries that make a segment.
     tail: usize,
-    /// For how long segments with words of deleted texts may stay,
+    /// For how long segments with words of deleted texts may stay; and from one segment that is
+    /// made again because its messages were edited to the next.
     erase: Duration,
-    /// and since when there are some.
+    /// Since when there are segments with words of deleted texts.
     stale: Option<Instant>,
+    /// When a segment was last made again because its messages were edited.
+    remade: Option<Instant>,
     /// What was deleted may still be on the disk.
     is_soiled: bool,
     /// The newest entry, the last one that has expired, and the last one that is indexed.
@@ -63,6 +66,7 @@ impl Filler {
             tail: limits::SEARCH_TAIL,
             erase: limits::SEARCH_ERASE,
             stale: None,
+            remade: None,
             is_soiled: true,
             newest: EntryId(0),
             floor: EntryId(0),
@@ -118,7 +122,10 @@ impl Filler {
             self.end = upto;
             return Ok(true);
         }
-        if let Some(edited) = index.often_edited(&all)? {
+        if self.remade.is_none_or(|at| at.elapsed() >= self.erase)
+            && let Some(edited) = index.often_edited(&all)?
+        {
+            self.remade = Some(Instant::now());
             index.make(floor, (edited.after, edited.upto), &[edited])?;
             return Ok(true);
         }
