@@ -297,7 +297,12 @@ impl Talk {
             true => format!("      {}", in_words(reply)),
             false => rows.join("\n"),
         };
-        self.remark(&text);
+        // Rows of `MARKS` have texts of one message.
+        let mark = reply.rows.first().and_then(|row| EntryLine::parse(row));
+        match mark.and_then(|mark| mark.entry.tags.as_ref()?.re) {
+            Some(about) => self.show_about(about.number(), text),
+            None => self.remark(&text),
+        }
     }
 }
 

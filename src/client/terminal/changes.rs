@@ -5,7 +5,7 @@
 //! say what it replaces, so the message's row is fetched, which has the counts.
 
 use super::columns::cut;
-use super::item::ScreenItem;
+use super::item::{AboutMessage, ScreenItem};
 use super::jobs::Purpose;
 use super::known::size;
 use super::notices::{self, Noticed};
@@ -95,24 +95,33 @@ impl Talk {
     /// with `quote`, its author and its text.
     fn change(&mut self, id: u64, quote: &str, change: impl FnOnce(&mut Said)) {
         let room = self.keyboard.room();
-        let is_shown = match self.screen.change(id, change, room) {
+        let (is_known, is_shown) = match self.screen.change(id, change, room) {
             Some((text, is_shown)) => {
                 self.keyboard.print(text);
-                is_shown
+                (true, is_shown)
             }
             None => {
                 self.keyboard.print(self.screen.quote(id, quote, room));
-                false
+                (false, false)
             }
         };
-        if self.is_loading_rows() {
+        let is_told = !is_shown && self.is_live;
+        // The row of a message says when it vanishes, and the remark with it.
+        if self.is_loading_rows() || is_told && !is_known {
             let name = self.current.clone().unwrap_or_default();
             self.refresh(StaleMessage { id, name, reaction: None });
         }
-        if !is_shown && self.is_live {
+        if is_told {
             let text = cut(&format!("✎ {quote}"), size().columns.saturating_sub(8));
-            let text = format!("{INDENT}{text}");
-            self.add(ScreenItem::About { id, text, is_reaction: false });
+            self.show_about(id, format!("{INDENT}{text}"));
+        }
+    }
+
+    /// Shows a remark with texts of a message.
+    pub(super) fn show_about(&mut self, id: u64, text: String) {
+        if !self.screen.ends_with(&text) {
+            let due = self.screen.due_of(id);
+            self.add(ScreenItem::About(AboutMessage { id, due, text, is_reaction: false }));
         }
     }
 
@@ -158,10 +167,10 @@ impl Talk {
         let row = reply.and_then(|reply| EntryLine::parse(reply.rows.first()?));
         let said = row.map(|row| Said::entry(&row.entry, &self.me, &self.zone));
         let mut is_shown = false;
+        let room = self.keyboard.room();
         if self.current.as_ref() == Some(name) {
             // Somebody who came later does not see what is answered.
             let quote = said.as_ref().map_or(UNSEEN.to_owned(), Said::as_quote);
-            let room = self.keyboard.room();
             let now = said.clone();
             let change = |old: &mut Said| now.into_iter().for_each(|now| old.renew(now));
             let text = match self.screen.change(*id, change, room) {
@@ -174,6 +183,9 @@ impl Talk {
             self.screen.quote_until(*id, said.as_ref().and_then(|said| said.due));
             self.keyboard.print(text);
         }
+        if said.is_none() && reply.is_some() {
+            self.keyboard.print(self.screen.drop_remarks(*id, room));
+        }
         if let (Some(Reaction { from, word }), Some(said), false) = (reaction, said, is_shown)
             && !said.is_gone
         {
@@ -182,8 +194,8 @@ impl Talk {
             let place = group.map(|group| format!(" in {group}")).unwrap_or_default();
             let text = format!("{} {from}{place}: “{}", cut(word, 32), said.body);
             let text = format!("{INDENT}{}”", cut(&text, size().columns.saturating_sub(9)));
-            let room = self.keyboard.room();
-            self.keyboard.print(self.screen.reacted(*id, text, room));
+            let about = AboutMessage { id: *id, due: said.due, text, is_reaction: true };
+            self.keyboard.print(self.screen.reacted(about, room));
         }
         self.refresh_next();
     }

@@ -20,10 +20,20 @@ pub enum ScreenItem {
     Remark(String),
     /// The same, about a failure.
     Complaint(String),
-    /// A remark about the message with this id, whose text is in it.
-    About { id: u64, text: String, is_reaction: bool },
+    /// A remark with the text of a message, which leaves with it.
+    About(AboutMessage),
     /// A message that a search has found.
     Found(FoundMessage),
+}
+
+/// A remark about a message.
+#[derive(Clone, Debug)]
+pub struct AboutMessage {
+    pub id: u64,
+    /// When the message vanishes.
+    pub due: Option<Timestamp>,
+    pub text: String,
+    pub is_reaction: bool,
 }
 
 /// A message as a search shows it, on one line.
@@ -71,7 +81,7 @@ impl ScreenItem {
     pub fn lines(&self, width: usize, style: Style) -> Vec<ScreenLine> {
         match self {
             ScreenItem::Said(said) => said.lines(width, style),
-            ScreenItem::Remark(text) | ScreenItem::About { text, .. } => {
+            ScreenItem::Remark(text) | ScreenItem::About(AboutMessage { text, .. }) => {
                 each_line(text, width, |line| style.faint(line))
             }
             ScreenItem::Found(FoundMessage { head, text, .. }) => {

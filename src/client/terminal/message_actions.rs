@@ -48,9 +48,10 @@ impl Talk {
                 let Some(id) = self.chosen_own(&choice) else { return Ok(()) };
                 let text = self.screen.said(id).map(|said| said.body.clone()).unwrap_or_default();
                 let text = cut(&text, size().columns.saturating_sub(40).max(10));
-                self.remark(&format!(
+                let text = format!(
                     "      delete “{text}” for everyone? Enter deletes it, Ctrl-C keeps it"
-                ));
+                );
+                self.show_about(id, text);
                 self.picked.deleting = Some(id);
             }
             MessageCommand::React(choice, word) => {

@@ -5,7 +5,7 @@
 //! screen is redrawn.
 
 use super::columns::cut;
-use super::item::ScreenItem;
+use super::item::{AboutMessage, ScreenItem};
 use super::pages::LineRef;
 use super::said::Said;
 use super::screen::{Room, Screen, own};
@@ -57,7 +57,8 @@ impl Screen {
         {
             let text = cut(&said.body, self.size.columns.saturating_sub(16).min(50));
             let text = format!("      {:<4} “{text}”", tick.sign());
-            out.push_str(&self.add(ScreenItem::About { id, text, is_reaction: false }, room));
+            let about = AboutMessage { id, due: said.due, text, is_reaction: false };
+            out.push_str(&self.add(ScreenItem::About(about), room));
         }
         out
     }
@@ -105,16 +106,14 @@ impl Screen {
         })
     }
 
-    /// The message with this id was deleted: its text leaves the remarks, and what searches found.
+    /// The message with this id was deleted: its text leaves what searches found, and remarks about
+    /// it leave the screen.
     pub fn forget(&mut self, id: u64, room: Room) -> String {
-        self.touch(room, |item| match item {
-            ScreenItem::About { id: its, text, .. } if *its == id => {
-                *text = "      ✎ (deleted)".to_owned();
-                true
-            }
+        let text = self.touch(room, |item| match item {
             ScreenItem::Found(found) if found.id == id => found.text.take().is_some(),
             _ => false,
-        })
+        });
+        text + &self.drop_remarks(id, room)
     }
 
     /// Changes items, and prints again what of it is on the screen. `change` says whether it has
@@ -198,17 +197,17 @@ impl Screen {
 
     /// Adds a remark about a reaction to a message; it takes the place of one about the same
     /// message, if that is the last item.
-    pub fn reacted(&mut self, id: u64, text: String, room: Room) -> String {
+    pub fn reacted(&mut self, about: AboutMessage, room: Room) -> String {
         match self.items.last_mut() {
-            Some(ScreenItem::About { id: its, text: old, is_reaction: true }) if *its == id => {
-                *old = text;
+            Some(ScreenItem::About(last)) if last.is_reaction && last.id == about.id => {
+                *last = about;
                 let last = self.items.len() - 1;
                 if !self.meet(room) {
                     return self.draw(self.end);
                 }
                 if self.is_on_screen(last) { self.again_from(last) } else { String::new() }
             }
-            _ => self.add(ScreenItem::About { id, text, is_reaction: true }, room),
+            _ => self.add(ScreenItem::About(about), room),
         }
     }
 

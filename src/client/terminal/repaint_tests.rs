@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
-use super::item::ScreenItem;
+use super::item::{AboutMessage, ScreenItem};
 use super::said::Said;
 use super::screen_tests::{Paper, ROOM};
 use super::style::Tick;
@@ -153,18 +153,23 @@ fn numbers_are_counted_from_below_and_stay_with_their_messages() {
     );
 }
 
+/// A remark about a reaction.
+fn remark(id: u64, text: &str) -> AboutMessage {
+    AboutMessage { id, due: None, text: format!("      {text}"), is_reaction: true }
+}
+
 #[test]
 fn a_reaction_takes_the_place_of_one_before_it() {
     let mut paper = with_title();
     for (id, text) in [(1, "👍 bob"), (1, "ok bob"), (2, "👍 cid"), (1, "no bob")] {
-        let text = paper.screen.reacted(id, format!("      {text}"), ROOM);
+        let text = paper.screen.reacted(remark(id, text), ROOM);
         paper.print(&text);
     }
     let rows = paper.rows();
     assert_eq!(rows[1..4], ["      ok bob", "      👍 cid", "      no bob"]);
     let text = paper.screen.forget(1, ROOM);
     paper.print(&text);
-    assert_eq!(paper.rows()[1..4], ["      ✎ (deleted)", "      👍 cid", "      ✎ (deleted)"]);
+    assert_eq!(paper.rows()[1..], ["      👍 cid", "> half a line"]);
 }
 
 proptest! {
@@ -197,7 +202,7 @@ proptest! {
                     paper.print(&text);
                 }
                 _ => {
-                    let text = paper.screen.reacted(id, format!("      remark {body}"), ROOM);
+                    let text = paper.screen.reacted(remark(id, &format!("remark {body}")), ROOM);
                     paper.print(&text);
                 }
             }

@@ -112,7 +112,11 @@ impl Screen {
 
     /// Whether the last item is this remark.
     pub fn ends_with(&self, remark: &str) -> bool {
-        matches!(self.items.last(), Some(ScreenItem::Remark(last)) if last == remark)
+        match self.items.last() {
+            Some(ScreenItem::Remark(last)) => last == remark,
+            Some(ScreenItem::About(last)) => last.text == remark,
+            _ => false,
+        }
     }
 
     /// The id of the first item that has one.

@@ -9,11 +9,12 @@ use super::said::{Said, UNSEEN};
 use super::screen::{Room, Screen};
 
 impl Screen {
-    /// When the next message or quote vanishes.
+    /// When the next message, quote or remark vanishes.
     pub fn next_due(&self) -> Option<Timestamp> {
         let dues = self.all_said().flat_map(|said| [said.due, said.quote_due]);
         let found = self.items.iter().map(|item| match item {
             ScreenItem::Found(found) => found.due,
+            ScreenItem::About(about) => about.due,
             _ => None,
         });
         dues.chain(found).flatten().min()
@@ -28,15 +29,20 @@ impl Screen {
         }
     }
 
-    /// What quotes the message with this id vanishes then.
+    /// What quotes the message with this id vanishes then, and so do remarks about it.
     pub fn quote_until(&mut self, id: u64, due: Option<Timestamp>) {
         for item in &mut self.items {
-            if let ScreenItem::Said(said) = item
-                && said.re == Some(id)
-            {
-                said.quote_due = due;
+            match item {
+                ScreenItem::Said(said) if said.re == Some(id) => said.quote_due = due,
+                ScreenItem::About(about) if about.id == id => about.due = due,
+                _ => {}
             }
         }
+    }
+
+    /// When the message with this id vanishes, as far as it is among the items.
+    pub fn due_of(&self, id: u64) -> Option<Timestamp> {
+        self.all_said().find(|said| said.id == Some(id))?.due
     }
 
     /// Messages newer than an id that were sent from here.
@@ -51,9 +57,8 @@ impl Screen {
         let is_over = |due: Option<Timestamp>| due.is_some_and(|due| due <= now);
         let over = self.all_said().filter(|said| is_over(said.due));
         let over: BTreeSet<u64> = over.filter_map(|said| said.id).collect();
-        let is_at_end = self.is_at_end();
         let mut is_changed = false;
-        for n in (0..self.items.len()).rev() {
+        for n in 0..self.items.len() {
             let is_shown = self.is_on_screen(n);
             match &mut self.items[n] {
                 ScreenItem::Said(said) if is_over(said.quote_due) => {
@@ -62,24 +67,42 @@ impl Screen {
                 }
                 _ => {}
             }
-            let is_over = match &self.items[n] {
-                ScreenItem::Said(said) => said.id.is_some_and(|id| over.contains(&id)),
-                ScreenItem::About { id, .. } => over.contains(id),
-                ScreenItem::Found(found) => is_over(found.due) || over.contains(&found.id),
-                ScreenItem::Remark(_) | ScreenItem::Complaint(_) => false,
-            };
-            if is_over {
-                self.remove(n);
-                is_changed |= is_shown;
-            }
         }
-        self.below = self.below.min(self.items.len() - self.end.item);
-        // Else a line at the bottom says that there is more.
-        is_changed |= self.is_at_end() != is_at_end;
+        let has_vanished = |item: &ScreenItem| match item {
+            ScreenItem::Said(said) => said.id.is_some_and(|id| over.contains(&id)),
+            ScreenItem::About(about) => is_over(about.due) || over.contains(&about.id),
+            ScreenItem::Found(found) => is_over(found.due) || over.contains(&found.id),
+            ScreenItem::Remark(_) | ScreenItem::Complaint(_) => false,
+        };
+        is_changed |= self.remove_all(has_vanished);
         match is_changed {
             true => self.again(room),
             false => String::new(),
         }
+    }
+
+    /// Drops remarks about the message with this id. Returns what to print.
+    pub fn drop_remarks(&mut self, id: u64, room: Room) -> String {
+        let is_it = |item: &ScreenItem| matches!(item, ScreenItem::About(about) if about.id == id);
+        match self.remove_all(is_it) {
+            true => self.again(room),
+            false => String::new(),
+        }
+    }
+
+    /// Takes items away. Returns whether the screen has to be redrawn.
+    fn remove_all(&mut self, is_meant: impl Fn(&ScreenItem) -> bool) -> bool {
+        let is_at_end = self.is_at_end();
+        let mut is_changed = false;
+        for n in (0..self.items.len()).rev() {
+            if is_meant(&self.items[n]) {
+                is_changed |= self.is_on_screen(n);
+                self.remove(n);
+            }
+        }
+        self.below = self.below.min(self.items.len() - self.end.item);
+        // Else a line at the bottom says that there is more.
+        is_changed | (self.is_at_end() != is_at_end)
     }
 
     /// Takes an item away that is not on the screen, or all is printed again.
@@ -117,7 +140,7 @@ mod tests {
     use jiff::SignedDuration;
     use jiff::tz::TimeZone;
 
-    use super::super::item::FoundMessage;
+    use super::super::item::{AboutMessage, FoundMessage};
     use super::super::screen_tests::{Paper, ROOM};
     use super::*;
     use crate::name::Handle;
@@ -193,6 +216,28 @@ mod tests {
         assert_eq!(paper.screen.next_due(), Some(due));
         vanish(&mut paper, 31);
         assert_eq!(paper.rows()[1..3], rows[1..]);
+        assert_eq!(paper.screen.next_due(), None);
+    }
+
+    #[test]
+    fn a_remark_about_a_message_vanishes_with_it() {
+        let mut paper = Paper::new();
+        let page = paper.screen.turn_to("bob", Vec::new(), false, ROOM);
+        paper.print(&page);
+        let due = Timestamp::now() + SignedDuration::from_secs(30);
+        for (id, due) in [(1, None), (2, None), (3, Some(due))] {
+            let text = format!("      ✎ bob: number {id}");
+            let about = AboutMessage { id, due, text, is_reaction: false };
+            let text = paper.screen.add(ScreenItem::About(about), ROOM);
+            paper.print(&text);
+        }
+        add(&mut paper, 9, "-", "nine");
+        // The row of the second has come, and says so.
+        paper.screen.quote_until(2, Some(due));
+        assert_eq!(paper.screen.next_due(), Some(due));
+        vanish(&mut paper, 31);
+        let rows = ["      ✎ bob: number 1", "11:58      bob: nine", "> half a line"];
+        assert_eq!(paper.rows()[1..], rows);
         assert_eq!(paper.screen.next_due(), None);
     }
 

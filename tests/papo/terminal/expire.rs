@@ -19,7 +19,7 @@ fn hastened(server: SocketAddr) -> SocketAddr {
             thread::spawn(move || std::io::copy(&mut up, &mut server));
             thread::spawn(move || {
                 for line in BufReader::new(lines).lines().map_while(Result::ok) {
-                    let line = line.replace(" exp=60 ", " exp=1 ");
+                    let line = line.replace("exp=60 ", "exp=1 ");
                     let line = match line.strip_suffix(" - 60") {
                         Some(event) => format!("{event} - 1\n"),
                         None => line + "\n",
@@ -70,6 +70,15 @@ fn what_has_vanished_leaves_the_screen_the_line_below_and_the_desktop() {
     assert_eq!(desktop.told(), "--app-name=papo --print-id papo a message from cid\n");
     assert_eq!(desktop.told(), format!("--app-name=papo {withdrawn}\n"));
     window.changes(|screen| !screen.contains("another code") && screen.contains(":cid"));
+    // A remark about a new text leaves as well.
+    bob.say(&format!("EDIT {id} the code is 4712"));
+    bob.send("ana", "wait");
+    window.changes(|screen| !screen.contains("4712") && !screen.contains("bob: wait"));
+    bob.say("EXPIRE ana -");
+    bob.send("ana", "a last one");
+    window.changes(|screen| !screen.contains("4712") && screen.contains("bob: a last one"));
+    bob.say("EXPIRE ana 60");
+    bob.until("OK EXPIRE ");
     // It was on the screen before it was sent.
     window.line("mine");
     bob.until("MSG ");

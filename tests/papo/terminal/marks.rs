@@ -57,6 +57,12 @@ fn an_edit_is_made_in_place_while_one_types() {
     shows(&window, &shown);
     window.line("/marks lunch");
     window.says("      HH:MM  you: lunch at one?\n      HH:MM  you: lunch at noon?\n");
+    // They leave with the message.
+    window.line("/del lunch");
+    window.says("delete?>");
+    window.line("");
+    bob.until("DEL ");
+    window.changes(|screen| screen.contains("you: (deleted)") && !screen.contains("lunch at"));
 }
 
 #[test]
@@ -77,9 +83,9 @@ fn what_is_off_the_screen_is_told_in_a_line() {
     window.says("number 22\n      ✎ bob: lunch at two?\n      bob>");
     bob.say("EDIT 3 my pin is no secret");
     window.says("\n      ✎ bob: my pin is no secret\n      bob>");
-    // What was deleted is not left in that line either.
+    // That line leaves with its message.
     bob.say("DEL 3");
-    window.says("at two?\n      ✎ (deleted)\n      ✎ bob: (deleted)\n      bob>");
+    window.says("at two?\n      ✎ bob: (deleted)\n      bob>");
     bob.say("REACT 1 👍");
     window.says("(deleted)\n      👍 bob: “a question of mine”\n      bob>");
     bob.say("REACT 1 ok");
@@ -123,7 +129,15 @@ fn a_deletion_asks_first_and_leaves_nothing_on_the_screen() {
     assert!(heard.last().unwrap().ends_with(" ana bob re=1 -"), "{heard:?}");
     assert_eq!(heard.len(), 1, "{heard:?}");
     window.key("C-l");
-    window.changes(|screen| screen.contains("you: (deleted)") && screen.ends_with("bob>"));
+    window.shows(&format!(
+        "|{}
+         |── today ──
+         |HH:MM ✓    you: (deleted)
+         |      it is not deleted
+         |HH:MM ✓    you: no
+         |      bob>",
+        rule("bob")
+    ));
     // Elsewhere it leaves the line at the bottom and the list.
     let id = cid.send("ana", "a secret");
     window.says("2:cid  cid: a secret");
