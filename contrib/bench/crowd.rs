@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use papo::config::PasswordCost;
 use papo::entry::{
-    AccountId, ConversationId, Cursor, DeviceNumber, EntryId, EntryKind, EntryPos, Millis,
-    MoveNumber, TokenId,
+    AccountId, ConversationId, Cursor, DeviceNumber, EntryId, EntryKind, EntryPos, EntryTags,
+    Millis, MoveNumber, TokenId,
 };
 use papo::name::{DeviceName, DisplayName, Handle};
 use papo::store::sqlite::Database;
@@ -53,6 +53,10 @@ const WRITTEN: usize = 200;
 /// Changes in a transaction.
 const BATCH: usize = 200_000;
 const START: Millis = Millis(1_735_689_600_000);
+/// Milliseconds from one entry to the next.
+const STEP: i64 = 10;
+/// Seconds after which the messages of [`make_expiring`] expire.
+const EXPIRES: u32 = 3_600;
 /// The devices that [`add_devices`] gives everyone.
 pub const DEVICES: [&str; 3] = ["phone", "laptop", "tablet"];
 
@@ -137,17 +141,29 @@ pub fn add_devices(path: &Path) -> Outcome<()> {
     Ok(())
 }
 
+/// Makes a database in which so many conversations have one message each, which expires after an
+/// hour: entry `n` at [`due`] of it.
+pub fn make_expiring(path: &Path, count: usize) -> Outcome<()> {
+    let database = Database::open(path)?;
+    let mut crowd = Crowd::begin(database.writer()?, Some(EXPIRES))?;
+    let me = crowd.account(WRITER, WRITER)?;
+    for n in 0..count {
+        let other = crowd.account(&person(n), "x")?;
+        crowd.chat(other, me, 1, true)?;
+    }
+    crowd.record()
+}
+
+/// When an entry of such a database expires.
+pub fn due(entry: EntryId) -> Millis {
+    Millis(START.0 + STEP * entry.0 + 1_000 * i64::from(EXPIRES))
+}
+
 /// Makes the database.
 pub fn make(path: &Path) -> Outcome<()> {
     let began = Instant::now();
     let database = Database::open(path)?;
-    let mut crowd = Crowd {
-        writer: database.writer()?,
-        newest: Newest::default(),
-        now: START,
-        changes: Vec::new(),
-        secret: large::hash(PasswordCost::DEFAULT)?,
-    };
+    let mut crowd = Crowd::begin(database.writer()?, None)?;
     let mut dice = Dice(1);
     let busy = crowd.actors(BUSY.iter().map(|(handle, _)| handle.to_string()))?;
     let actors = crowd.actors((0..ACTORS).map(actor))?;
@@ -199,9 +215,17 @@ struct Crowd<P> {
     changes: Vec<Change>,
     /// The hash of the password.
     secret: String,
+    /// Seconds after which messages expire.
+    exp: Option<u32>,
 }
 
 impl<P: Writer> Crowd<P> {
+    fn begin(writer: P, exp: Option<u32>) -> Outcome<Crowd<P>> {
+        let (newest, changes) = (Newest::default(), Vec::new());
+        let secret = large::hash(PasswordCost::DEFAULT)?;
+        Ok(Crowd { writer, newest, now: START, changes, secret, exp })
+    }
+
     fn record(&mut self) -> Outcome<()> {
         self.changes.push(Change::Newest(self.newest));
         self.writer.record(&self.changes)?;
@@ -301,7 +325,7 @@ impl<P: Writer> Crowd<P> {
     /// The first member writes, and its cursors go along.
     fn write(&mut self, log: &mut Log, kind: EntryKind, body: &str) {
         self.newest.entry.0 += 1;
-        self.now.0 += 10;
+        self.now.0 += STEP;
         let (id, seq) = (self.newest.entry, log.ids.len() as i64 + 1);
         log.ids.push(id);
         let member = &mut log.members[0];
@@ -324,7 +348,7 @@ impl<P: Writer> Crowd<P> {
             time: self.now,
             kind,
             body: body.into(),
-            tags: None,
+            tags: self.exp.map(|_| Box::new(EntryTags { exp: self.exp, ..EntryTags::default() })),
         }));
     }
 

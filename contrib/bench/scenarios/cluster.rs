@@ -8,6 +8,8 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 
 use rustix::process::Pid;
 
@@ -33,14 +35,8 @@ const LEADER: &str = "on PostgreSQL";
 const OTHER: &str = "through another node";
 
 fn run(bench: &mut Bench) -> Outcome<()> {
-    if !cfg!(feature = "postgres") {
-        return bench.leave_out("this papod has no PostgreSQL: cargo bench --features postgres");
-    }
-    if !cluster::is_installed() {
-        return bench.leave_out("PostgreSQL is not installed: apt-get install postgresql");
-    }
-    if bench.subject == Subject::Other && !bench.is_named {
-        return bench.leave_out("the other papod may have no PostgreSQL");
+    if let Some(why) = lacks(bench) {
+        return bench.leave_out(why);
     }
     let cores = bench.all_cores();
     let papod = bench.papod_on(None, &cores)?;
@@ -104,20 +100,52 @@ fn bare(bench: &mut Bench, what: &str, primary: &Cluster, batch: usize) -> Outco
 /// A primary whose commits wait for its standby, both on all cores and with their data on the disk
 /// that is measured.
 fn servers(bench: &Bench) -> Outcome<[Cluster; 2]> {
-    let disk = bench.folder.join("postgres");
-    fs::create_dir(&disk)?;
-    cluster::open_to_all(&disk);
-    // They may run as another user.
-    for folder in bench.folder.ancestors().take(2) {
-        fs::set_permissions(folder, Permissions::from_mode(0o711))?;
-    }
+    let primary = server(bench, &["synchronous_standby_names=*"])?;
     machine::pin(&bench.all_cores())?;
-    let primary = Cluster::start_on_disk(&disk, &["synchronous_standby_names=*"]);
     let standby = primary.standby();
     machine::pin(&[bench.load_core])?;
     let waits = "SELECT count(*) = 1 FROM pg_stat_replication WHERE sync_state = 'sync'";
     primary.until("postgres", waits);
     Ok([primary, standby])
+}
+
+/// A PostgreSQL on all cores, with its data on the disk that is measured.
+pub fn server(bench: &Bench, settings: &[&str]) -> Outcome<Cluster> {
+    let disk = bench.folder.join("postgres");
+    fs::create_dir_all(&disk)?;
+    cluster::open_to_all(&disk);
+    // It may run as another user.
+    for folder in bench.folder.ancestors().take(2) {
+        fs::set_permissions(folder, Permissions::from_mode(0o711))?;
+    }
+    machine::pin(&bench.all_cores())?;
+    let server = Cluster::start_on_disk(&disk, settings);
+    machine::pin(&[bench.load_core])?;
+    Ok(server)
+}
+
+/// A new database of this server with what is in a file of papo's.
+pub fn imported(bench: &Bench, server: &Cluster, file: &Path) -> Outcome<String> {
+    let url = cluster::url(&[server], &server.make_database());
+    let mut import = Command::new(bench.program);
+    let output = import.arg("--import").arg(file).args(["--db", &url]).output()?;
+    match output.status.success() {
+        true => Ok(url),
+        false => Err(String::from_utf8_lossy(&output.stderr).into()),
+    }
+}
+
+/// Why nothing is measured on PostgreSQL, if nothing is.
+pub fn lacks(bench: &Bench) -> Option<&'static str> {
+    if bench.subject == Subject::Other && !bench.is_named {
+        Some("the other papod may have no PostgreSQL")
+    } else if !cfg!(feature = "postgres") {
+        Some("this papod has no PostgreSQL: cargo bench --features postgres")
+    } else if !cluster::is_installed() {
+        Some("PostgreSQL is not installed: apt-get install postgresql")
+    } else {
+        None
+    }
 }
 
 /// Puts one message at a time on a node; then the load of `send-plain`, with those who receive on

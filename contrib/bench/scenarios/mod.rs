@@ -5,6 +5,7 @@ mod chat;
 mod cluster;
 mod cost;
 mod drain;
+mod expire;
 pub mod fair;
 mod fan_out;
 mod files;
@@ -54,6 +55,7 @@ pub const ALL: &[Scenario] = &[
     sync::SCENARIO,
     search::SCENARIO,
     marks::SCENARIO,
+    expire::SCENARIO,
     files::SCENARIO,
     sessions::SCENARIO,
     http::SCENARIO,
