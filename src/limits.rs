@@ -439,6 +439,10 @@ pub const HOOK_TEXT: usize = 10_000;
 pub const HOOK_JSON: usize = 2_000;
 /// Commits that a hook of a forge names.
 pub const HOOK_COMMITS: usize = 10;
+/// Fields of a form that a hook looks at.
+pub const HOOK_FIELDS: usize = 32;
+/// Actions of a notice, as in ntfy.
+pub const HTTP_ACTIONS: usize = 3;
 /// Topics of one subscription: all that a phone app has.
 pub const HTTP_TOPICS: usize = 20;
 /// Bytes of an HTTP answer that may wait for the peer before more is made.

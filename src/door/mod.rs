@@ -7,7 +7,7 @@
 //!
 //! `request` parses the head of a request and `body` reads the rest; `who` parses the credentials
 //! and `topics` the names of conversations. `publish` turns a request into a message, `shapes` does
-//! so for hooks, and `notice` formats it; `delay` is about when it should be said, `sequence` about
+//! so for hooks (of which a `form` may tell), and `notice` formats it; `delay` is about when it should be said, `sequence` about
 //! which message it changes, and `commands` has what the session is sent then. `upload` makes a file
 //! of a body, `attachment` says what is told about it, and `download` serves it, by a `file_link` or
 //! with a login; only this reads files itself, without a session. `stream_request` parses what a
@@ -27,6 +27,7 @@ mod escapes;
 mod events;
 mod feed;
 mod file_link;
+mod form;
 mod history;
 mod http_stream;
 mod json;

@@ -8,7 +8,7 @@ use super::notice::{Notice, parse_priority};
 use super::request::Head;
 use super::sequence::Sequence;
 use super::topics::Topic;
-use super::{actions, delay};
+use super::{actions, delay, json};
 use crate::entry::Millis;
 use crate::limits;
 
@@ -19,9 +19,14 @@ pub struct Params<'a> {
 }
 
 impl Params<'_> {
+    /// What JSON has under a key.
+    fn field(&self, key: &str) -> Option<&Value> {
+        json::field(self.json?, key)
+    }
+
     /// A text under its name in JSON, or one of its other names.
     fn text(&self, key: &str, names: &[&str]) -> Result<Option<String>, Denial> {
-        match self.json.and_then(|json| json.get(key)) {
+        match self.field(key) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) if text.is_empty() => {}
             Some(Value::String(text)) => return Ok(Some(text.clone())),
@@ -33,7 +38,7 @@ impl Params<'_> {
     }
 
     fn priority(&self) -> Result<Option<u8>, Denial> {
-        if let Some(priority) = self.json.and_then(|json| json.get("priority")) {
+        if let Some(priority) = self.field("priority") {
             match priority.as_u64() {
                 Some(0) => {}
                 Some(number) => return parse_priority(&number.to_string()).map(Some),
@@ -47,7 +52,7 @@ impl Params<'_> {
 
     fn tags(&self) -> Result<Vec<String>, Denial> {
         let invalid = || Denial::new(40024, "invalid JSON: tags are a list of texts");
-        let said = match self.json.and_then(|json| json.get("tags")) {
+        let said = match self.field("tags") {
             None | Some(Value::Null) => None,
             Some(Value::Array(tags)) => {
                 let tags = tags.iter().map(|tag| tag.as_str().ok_or_else(invalid));
@@ -62,7 +67,7 @@ impl Params<'_> {
     }
 
     fn views(&self) -> Result<Vec<(String, String)>, Denial> {
-        match self.json.and_then(|json| json.get("actions")) {
+        match self.field("actions") {
             None | Some(Value::Null) => {
                 let said = self.head.param(&["x-actions", "actions", "action"]);
                 said.map_or(Ok(Vec::new()), |said| actions::parse(&said))

@@ -104,12 +104,9 @@ impl Head {
         let is_own = |name: &str, value: &str| name == "priority" && is_http_priority(value);
         let mut lines = names.iter().filter_map(|name| {
             let value = self.header(name).filter(|value| !is_own(name, value))?;
-            Some(escapes::words(value)).filter(|value| !value.is_empty())
+            trimmed(&escapes::words(value))
         });
-        let mut keys = names.iter().filter_map(|name| {
-            let value = self.query(name).filter(|value| !value.is_empty())?;
-            Some(value.to_owned())
-        });
+        let mut keys = names.iter().filter_map(|name| trimmed(self.query(name)?));
         lines.next().or_else(|| keys.next())
     }
 
@@ -124,6 +121,11 @@ impl Head {
     pub fn is_ambient(&self) -> bool {
         matches!(self.header("sec-fetch-mode"), Some("navigate" | "no-cors"))
     }
+}
+
+/// A value without blanks around it, if anything is left.
+fn trimmed(value: &str) -> Option<String> {
+    Some(value.trim()).filter(|value| !value.is_empty()).map(str::to_owned)
 }
 
 /// Whether a `Priority` line is HTTP's own (RFC 9218), such as `u=3, i`.
@@ -237,6 +239,9 @@ mod tests {
         assert_eq!((&*head.method, &head.path[..]), ("PUT", &["B b".to_owned(), "x+y".into()][..]));
         assert_eq!(head.param(&["x-title", "title"]).unwrap(), "a b=");
         assert_eq!(head.param(&["c"]), None);
+        let blank = parsed("GET /?a=+&b=+x+ HTTP/1.0\r\nT: =?utf-8?q?__y_?=\r\n\r\n").unwrap();
+        assert_eq!(blank.param(&["a", "b"]).unwrap(), "x");
+        assert_eq!(blank.param(&["t"]).unwrap(), "y");
         assert_eq!(head.header("x-tags"), Some("a,b"));
         assert_eq!(head.framing, Framing::Chunked);
         assert!(head.keep && head.is_waiting && head.is_modern);

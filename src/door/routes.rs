@@ -13,7 +13,7 @@ use super::stream_request::StreamRequest;
 use super::topics::{self, Scope, Topic};
 use super::upload::{FileUpload, Received};
 use super::who;
-use super::{Fault, HttpConnection, Outcome, body, download, json, shapes, subscribe};
+use super::{Fault, HttpConnection, Outcome, body, download, form, json, shapes, subscribe};
 use crate::limits;
 use crate::wire::columns::written_time;
 use crate::wire::reply::Reply;
@@ -148,7 +148,7 @@ impl HttpConnection {
         };
         let body = body::read(head, &mut self.stream, limits::HTTP_BODY).await?;
         let said = json::parse(&body, 40024);
-        let name = said.as_ref().ok().and_then(|json| json.get("topic")?.as_str());
+        let name = said.as_ref().ok().and_then(|said| json::field(said, "topic")?.as_str());
         let name = name.unwrap_or_default().to_owned();
         if account.is_none() && !who::is_token(&name) {
             return Err(Denial::nobody().into());
@@ -411,14 +411,18 @@ fn label_of(said: &str) -> String {
     if label.is_empty() { "ntfy".to_owned() } else { label }
 }
 
-/// What Gotify's API was sent: JSON, or a form.
+/// What Gotify's API was sent: JSON, or a form of either kind.
 fn gotify(head: &Head, body: &[u8]) -> Notice {
-    let form = String::from_utf8_lossy(body);
+    let text = String::from_utf8_lossy(body);
     let (mut notice, level) = match json::parse(body, 40024) {
         Ok(said) => (shapes::read(head, body), said.get("priority").and_then(|p| p.as_u64())),
         Err(_) => {
-            let field = |name| shapes::field(&form, name);
-            let message = field("message").unwrap_or_else(|| form.clone().into_owned());
+            let parts = form::multipart(head, &text);
+            let field = |name| match &parts {
+                Some(parts) => parts.get(name)?.as_str().map(str::to_owned),
+                None => form::field(&text, name),
+            };
+            let message = field("message").unwrap_or_else(|| text.clone().into_owned());
             let title = field("title").unwrap_or_default();
             let level = field("priority").and_then(|level| level.parse().ok());
             (Notice { title, message, ..Notice::default() }, level)

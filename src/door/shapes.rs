@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::escapes;
+use super::form;
 use super::json;
 use super::notice::{Notice, cut};
 use super::request::Head;
@@ -11,9 +11,15 @@ use crate::limits;
 /// Reads the body of a hook.
 pub fn read(head: &Head, body: &[u8]) -> Notice {
     let text = String::from_utf8_lossy(body);
-    let payload = field(&text, "payload").filter(|_| !text.trim_start().starts_with('{'));
+    let form = form::multipart(head, &text);
+    let payload = match &form {
+        Some(form) => first(form, &["/payload", "/payload_json"]).map(str::to_owned),
+        None => form::field(&text, "payload").filter(|_| !text.trim_start().starts_with('{')),
+    };
     let said = payload.as_deref().unwrap_or(&text);
-    let Ok(value) = json::parse(said.as_bytes(), 40024) else { return plain(&text) };
+    let Ok(value) = json::parse(said.as_bytes(), 40024) else {
+        return form.as_ref().and_then(general).unwrap_or_else(|| plain(&text));
+    };
     let event = ["x-github-event", "x-gitea-event", "x-gitlab-event"]
         .iter()
         .find_map(|name| head.header(name));
@@ -24,12 +30,6 @@ pub fn read(head: &Head, body: &[u8]) -> Notice {
         _ => None,
     };
     read.unwrap_or_else(|| plain(&cut(said.trim(), limits::HOOK_JSON)))
-}
-
-/// A field of a form.
-pub fn field(form: &str, name: &str) -> Option<String> {
-    let mut pairs = form.trim().split('&').filter_map(|pair| pair.split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| escapes::percent(value, true))
 }
 
 fn plain(text: &str) -> Notice {
@@ -48,14 +48,30 @@ fn first<'a>(value: &'a Value, paths: &[&str]) -> Option<&'a str> {
 /// An event of a forge: `owner/repo event action title (who)`, up to ten commits, a link.
 fn forge(value: &Value, event: &str) -> Option<Notice> {
     let repo = first(value, &["/repository/full_name", "/project/path_with_namespace"])?;
-    let subjects = ["issue", "pull_request", "release", "discussion", "object_attributes"];
+    let subjects = [
+        "issue",
+        "pull_request",
+        "release",
+        "discussion",
+        "workflow_run",
+        "check_run",
+        "object_attributes",
+    ];
     let titles = subjects.iter().flat_map(|subject| {
         ["title", "name", "note"].map(|key| text(value, &format!("/{subject}/{key}")))
     });
-    let branch = text(value, "/ref")
+    let branch = first(value, &["/ref", "/object_attributes/ref"])
         .map(|name| name.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/"));
     let title = titles.flatten().next().or(branch);
-    let action = first(value, &["/action", "/object_attributes/action"]);
+    // How something ended says more than that it did.
+    let actions = [
+        "/workflow_run/conclusion",
+        "/check_run/conclusion",
+        "/action",
+        "/object_attributes/action",
+        "/object_attributes/status",
+    ];
+    let action = first(value, &actions);
     let who = first(value, &["/sender/login", "/user/username", "/user_username", "/user_name"]);
     // GitLab's events are `Push Hook` and so on.
     let event = event.trim_end_matches(" Hook").to_ascii_lowercase();
@@ -205,7 +221,19 @@ mod tests {
     fn what_is_no_json_is_the_text() {
         assert_eq!(said("hello = {"), "hello = {");
         assert_eq!(said("payload=%7B%22text%22%3A%22a+b%22%7D"), "a b");
+        assert_eq!(said("text=a+b&c=d"), "text=a+b&c=d");
+        let parts = |name: &str, value: &str| {
+            let kind = head("Content-Type: multipart/form-data; boundary=b\r\n");
+            let line = format!("Content-Disposition: form-data; name=\"{name}\"");
+            let body = format!("--b\r\n{line}\r\n\r\n{value}\r\n--b--\r\n");
+            read(&kind, body.as_bytes()).cleaned().text()
+        };
+        assert_eq!(parts("payload", r#"{"text":"a b"}"#), "a b");
+        assert_eq!(parts("payload_json", r#"{"content":"c"}"#), "c");
+        assert_eq!(parts("message", "a text"), "a text");
+        assert_eq!(parts("payload", "no JSON").lines().count(), 5);
         assert_eq!(said("\"quoted\""), "quoted");
+        assert_eq!(said(r#"{"text":"cut \ud83d"}"#), "cut \u{fffd}");
         assert_eq!(said("[1, 2]"), "[1, 2]");
         assert_eq!(said("{\"a\": 1}"), "{\"a\": 1}");
         let long = format!("{{\"a\":\"{}\"}}", "x".repeat(3_000));
@@ -241,6 +269,25 @@ mod tests {
         assert_eq!(
             read_as("X-Gitlab-Event: Merge Request Hook\r\n", merge),
             "g/p merge request merge T (eve)\nhttps://m/"
+        );
+    }
+
+    #[test]
+    fn what_became_of_a_run_is_said() {
+        let read_as = |line: &str, body: &str| read(&head(line), body.as_bytes()).cleaned().text();
+        let run = r#"{"action":"completed","workflow_run":{"name":"CI","conclusion":"failure",
+            "html_url":"https://w/"},"repository":{"full_name":"ana/lab"},"sender":{"login":"bob"}}"#;
+        assert_eq!(
+            read_as("X-GitHub-Event: workflow_run\r\n", run),
+            "ana/lab workflow_run failure CI (bob)\nhttps://w/"
+        );
+        let begun = run.replace("\"failure\"", "null").replace("completed", "requested");
+        assert!(read_as("X-GitHub-Event: workflow_run\r\n", &begun).contains(" requested CI "));
+        let pipeline = r#"{"project":{"path_with_namespace":"g/p"},"user":{"username":"eve"},
+            "object_attributes":{"ref":"main","status":"failed","url":"https://p/"}}"#;
+        assert_eq!(
+            read_as("X-Gitlab-Event: Pipeline Hook\r\n", pipeline),
+            "g/p pipeline failed main (eve)\nhttps://p/"
         );
     }
 

@@ -84,12 +84,13 @@ impl Filter {
     pub fn of(head: &Head) -> Result<Filter, Denial> {
         let priorities = head.param(&["x-priority", "priority", "prio", "p"]).unwrap_or_default();
         let priorities = priorities.split(',').filter(|one| !one.trim().is_empty());
+        let tags = head.param(&["x-tags", "tags", "tag", "ta"]).unwrap_or_default();
         Ok(Filter {
             id: head.param(&["x-id", "id"]),
             message: head.param(&["x-message", "message", "m"]),
             title: head.param(&["x-title", "title", "t"]),
             priorities: priorities.map(parse_priority).collect::<Result<_, _>>()?,
-            tags: head.param(&["x-tags", "tags", "tag", "ta"]).is_some(),
+            tags: tags.split(',').any(|tag| !tag.trim().is_empty()),
         })
     }
 

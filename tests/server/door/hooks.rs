@@ -41,6 +41,15 @@ fn an_address_says_something_in_one_conversation() {
     let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
     let lines = format!("{kind}X-Gotify-Key: {token}\r\n");
     assert_eq!(ask(web, "POST /message", &lines, form).status, 200);
+    // What `curl -F` sends, which is the example of Gotify's documentation.
+    let part = |name: &str, value: &str| {
+        format!("--=b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let parts = [part("title", "F"), part("message", "two\nlines"), part("priority", "9")].concat();
+    let lines = "Content-Type: multipart/form-data; boundary==b\r\n";
+    let path = format!("POST /message?token={token}");
+    let got = ask(web, &path, lines, &format!("{parts}--=b--\r\n")).json();
+    assert_eq!((&got["title"], &got["priority"]), (&"F".into(), &5.into()));
     let said: Vec<String> = bob.history("ana", 0).into_iter().map(|entry| entry.body).collect();
     let expected = [
         "plain",
@@ -50,6 +59,7 @@ fn an_address_says_something_in_one_conversation() {
         "J\\nin JSON",
         "!!! G\\nm",
         "!! G\\nform text",
+        "!!! F\\ntwo\\nlines",
     ];
     assert_eq!(said, expected);
     // A hook says something now, and nothing else.
@@ -68,7 +78,7 @@ fn an_address_says_something_in_one_conversation() {
     let long = "x".repeat(10_001);
     assert_eq!(post(web, &format!("/hook/{token}"), &long), ok);
     assert_eq!(post(web, "/", &format!(r#"{{"topic":"{token}","message":"{long}"}}"#)), ok);
-    for last in bob.history("ana", 7) {
+    for last in bob.history("ana", 8) {
         assert_eq!(last.body, format!("{}… (cut, 10001 characters)", "x".repeat(10_000)));
     }
     // Its secret is in no log.

@@ -86,6 +86,7 @@ fn since_says_where_it_begins() {
     assert_eq!(ids("/bob/json?poll=1&since=all&id=000000000111"), ["111"]);
     assert_eq!(ids("/bob/json?poll=1&since=all&priority=4,5"), [""; 0]);
     assert_eq!(ids("/bob/json?poll=1&since=all&tags=x"), [""; 0]);
+    assert_eq!(ids("/bob/json?poll=1&since=+all+&tags=,+"), ids("/bob/json?poll=1&since=all"));
     let get = |path: &str| ask(web, &format!("GET {path}"), &me, "").denied();
     for bad in ["yesterday", "-1", "1w", "99999999999999999999", ""] {
         let expected = if bad.is_empty() { continue } else { (400, 40008) };
