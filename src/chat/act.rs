@@ -129,9 +129,12 @@ impl Act {
         }
     }
 
-    /// Whether it is more than a batch.
+    /// Whether it is about so many people that what it lacks is looked up in pieces, each in a batch
+    /// of its own, before it is decided.
     pub fn is_long(&self) -> bool {
-        self.weight() > limits::BATCH
+        let names_people =
+            matches!(self, Act::Group { change: GroupChange::New(_) | GroupChange::Add(_), .. });
+        names_people && self.weight() > limits::SHARE
     }
 
     /// Takes out a message's text, or the command to carry out later; empty for all other acts.

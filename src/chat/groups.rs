@@ -188,15 +188,15 @@ impl Chat {
 
     /// Which of these handles can be added: those not yet in the group or, in a new group (no
     /// `log`), all but `me`. Refused if one is unknown, has blocked `me` or is not to be added by
-    /// `me`, or if the group would get too large.
+    /// `me`, if they are too many at once, or if the group would get too large.
     fn invited(
         &self,
         me: AccountId,
         log: Option<&Conversation>,
         handles: &[Handle],
     ) -> Result<Invited, Stop> {
-        if handles.len() > limits::GROUP_MEMBERS {
-            return Err(Refusal::TooManyOf("members for one group").into());
+        if handles.len() > limits::GROUP_NAMES {
+            return Err(Refusal::TOO_MANY_NAMES.into());
         }
         let mut named = FxHashSet::default();
         let invited = handles.iter().filter_map(|handle| {
@@ -327,8 +327,9 @@ impl Chat {
         // The first `hidden` entries are from before they joined, and do not wait for them.
         let hidden = since.1 - 1;
         let (mut new, mut grown) = (Vec::new(), 0);
-        for account in accounts {
-            let account = *account;
+        let mut accounts = accounts.to_vec();
+        accounts.sort_unstable();
+        for account in accounts.iter().copied() {
             match log.member_mut(account) {
                 None => new.push(Member::joining(account, since)),
                 Some(member) => {
@@ -372,8 +373,7 @@ impl Chat {
             }
         }
         let is_back = new.len() < accounts.len();
-        let mut accounts: Vec<AccountId> = new.iter().map(|member| member.account).collect();
-        accounts.sort_unstable();
+        let accounts: Vec<AccountId> = new.iter().map(|member| member.account).collect();
         if !accounts.is_empty() {
             self.batch.changes.push(Change::Joined { conversation, accounts, since });
         }

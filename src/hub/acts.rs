@@ -1,6 +1,6 @@
 //! Carrying out the acts of a session, one after the other.
 //!
-//! One act may be about thousands of accounts, of which each has to be looked up. That is done in
+//! One act may be about a thousand accounts, of which each has to be looked up. That is done in
 //! pieces, between which the hub serves others; only what is decided and recorded has to be so as a
 //! whole.
 

@@ -6,11 +6,11 @@
 //! rest starts one turn before those in front. So someone who writes now and then is in the next
 //! batch, and someone who sends ten thousand commands waits only for themselves. Within an account,
 //! its sessions take turns. The work of one session stays in order; one act over many conversations
-//! is done in pieces, and its rest keeps its place. An act that is more than a batch and cannot be
-//! divided, such as creating a group of thousands, is prepared in pieces (`acts.rs`), one such act
-//! after the other. Each of these batches is followed by an equal time in which everything else goes
-//! first. Work that is not a command of a session (logins, operators' orders) is done before all
-//! turns.
+//! is done in pieces, and its rest keeps its place. An act that is more than an account's share of a
+//! batch and cannot be divided, a "long" one, such as creating a group of hundreds, is prepared in
+//! pieces (`acts.rs`), one such act after the other. Each of these batches is followed by an equal
+//! time in which everything else goes first. Work that is not a command of a session (logins,
+//! operators' orders) is done before all turns.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::RecvError;
@@ -48,7 +48,7 @@ pub(super) struct Queue {
     turn: Option<(PartyTurn, usize)>,
     /// Sessions with an act of which a piece was done in this batch and a rest is left.
     unfinished: FxHashSet<SessionId>,
-    /// Acts that are more than a batch ("long") wait until then.
+    /// Long acts wait until then.
     calm_until: Option<Instant>,
     /// A long act is in this batch.
     has_long: bool,
@@ -289,7 +289,7 @@ impl Queue {
         None
     }
 
-    /// Whether the next act of an account is more than a batch.
+    /// Whether the next act of an account is long.
     fn is_long(&self, party: Party) -> bool {
         let session = self.parties.get(&party).and_then(|ring| ring.front());
         let steps = session.and_then(|session| self.sessions.get(session));

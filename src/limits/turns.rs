@@ -18,6 +18,6 @@ pub const SHARE: usize = BATCH / 4;
 pub const TURN: usize = 32;
 /// The same for an account that had nothing waiting before.
 pub const FIRST_TURN: usize = 4;
-/// The longest time for which everything else goes before the next act that is more than a batch: a
-/// group of thousands takes some 70 ms.
+/// The longest time for which everything else goes before the next piece of a long act, of which one
+/// takes some 3 ms.
 pub const CALM: Duration = Duration::from_secs(1);

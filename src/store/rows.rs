@@ -172,7 +172,8 @@ impl Conversation {
                 self.members.insert(at, member);
             }
         } else {
-            // Inserting thousands one by one would move thousands each time.
+            // Inserting them one by one would move thousands each time. If they are sorted, so are
+            // two halves, which are merged.
             self.members.reserve_exact(new.len());
             self.members.extend(new);
             self.members.sort_by_key(|m| m.account);

@@ -9,7 +9,8 @@ pub(super) const GROUP_VERB: Verb = Verb {
     form: "GROUP NEW|ADD|REMOVE|RULE|JOIN|LEAVE|LIST|WHO|...",
     does: &[
         "GROUP NEW <name> [handle ...]    creates a group, with you as its admin",
-        "GROUP ADD <name> <handle> ...    adds members; admins only, like the next six",
+        "GROUP ADD <name> <handle> ...    adds members, at most 1,000 at once; admins",
+        "                                 only, like the next six",
         "GROUP REMOVE <name> <handle>     removes a member",
         "GROUP ADMIN <name> <handle>      makes a member an admin",
         "GROUP MEMBER <name> <handle>     makes an admin a plain member",

@@ -175,6 +175,11 @@ impl Refusal {
     /// The account has as many devices as it may have.
     pub const DEVICES_FULL: Refusal = Refusal::TooManyOf("devices; DEVICES DEL removes one");
 
+    /// One command names more people than it may.
+    pub const TOO_MANY_NAMES: Refusal = Refusal::TooManyOf(
+        "names in one command; name at most 1,000, and the others with GROUP ADD",
+    );
+
     /// Whether the server failed, rather than the command being wrong.
     pub fn is_our_failure(&self) -> bool {
         matches!(

@@ -5,6 +5,7 @@ use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, SessionId};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
 use papo::store::{ChatRow, Expire, Indexer, Listing, Need, Reader, Walk, Writer};
+use papo::wire::request::GroupChange;
 
 /// Runs a test against a store: SQLite in tests/store, PostgreSQL in tests/postgres.
 pub use crate::stores::every_store;
@@ -75,6 +76,16 @@ impl Bench {
         let who = Who { session: SessionId(1), account, key: Key::Password, device: None };
         let now = Millis(self.now);
         self.decide(|chat| chat.decide(who, &mut act, now).map_err(Stop::Needs));
+    }
+
+    /// A group of an account and all of these, however many.
+    pub fn group(&mut self, admin: AccountId, name: &str, members: &[Handle]) {
+        let group = |change| Act::Group { name: handle(name), change };
+        self.act(admin, group(GroupChange::New(Vec::new())));
+        for some in members.chunks(limits::GROUP_NAMES) {
+            self.act(admin, group(GroupChange::Add(some.to_vec())));
+        }
+        self.commit();
     }
 
     /// Forgets everything up to an entry, and deletes the rows about it.

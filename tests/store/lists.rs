@@ -25,9 +25,7 @@ fn team(store: &mut Bench) {
     store.commit();
     let mut members: Vec<Handle> = (0..CROWD).map(name).collect();
     members.push(handle("bia"));
-    let change = GroupChange::New(members);
-    store.act(ANA, Act::Group { name: handle("team"), change });
-    store.commit();
+    store.group(ANA, "team", &members);
 }
 
 /// All parts of a list, and how many there were.
@@ -128,10 +126,9 @@ fn the_groups_one_is_in_are_read_in_parts() {
         // Each counts as many members, so a part has few of them.
         let most = limits::LIST_COUNTED / CROWD + 1;
         let groups = 2 * most + 1;
+        let crowd: Vec<Handle> = (0..CROWD).map(name).collect();
         for n in 0..groups {
-            let change = GroupChange::New((0..CROWD).map(name).collect());
-            store.act(BIA, Act::Group { name: handle(&format!("group-{n:03}")), change });
-            store.commit();
+            store.group(BIA, &format!("group-{n:03}"), &crowd);
         }
         store.act(BIA, Act::Group { name: handle("group-001"), change: GroupChange::Leave });
         store.send(BIA, "ana", "no group");

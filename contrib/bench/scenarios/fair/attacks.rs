@@ -2,8 +2,8 @@
 
 use crate::PASSWORD;
 use crate::crowd::{
-    ACTORS, BUSY, CHATS, CROWD, FOREIGN, GROUP, JOINER, PEOPLE, actor, crowd_entry, entry,
-    foreign_entry, person, token,
+    ACTORS, BUSY, CHATS, CROWD, FOREIGN, JOINER, PEOPLE, actor, crowd_entry, entry, foreign_entry,
+    person, token,
 };
 
 /// An attack, and the ways in which it makes sense.
@@ -227,7 +227,7 @@ pub const ALL: &[Attack] = &[
         64,
     ),
     looping(
-        "GROUP NEW of 4,900",
+        "GROUP NEW of 1,000",
         BOTH,
         Who::Actor,
         |turn| {
@@ -236,20 +236,20 @@ pub const ALL: &[Attack] = &[
                 turn.who,
                 turn.session,
                 turn.nth,
-                handles(turn, 4_900)
+                handles(turn, NAMES)
             )
         },
         1,
     ),
     Attack {
-        name: "GROUP ADD of 5,000",
+        name: "GROUP ADD of 1,000",
         by: BOTH,
         what: What::Loop {
             who: Who::Actor,
             first: |turn| format!("GROUP NEW a{}.{}\n", turn.who, turn.session),
-            // One too many, but that is known last.
+            // The sixth time they are too many, but that is known last.
             line: |turn| {
-                format!("GROUP ADD a{}.{}{}\n", turn.who, turn.session, handles(turn, GROUP))
+                format!("GROUP ADD a{}.{}{}\n", turn.who, turn.session, handles(turn, NAMES))
             },
             in_flight: 1,
         },
@@ -292,6 +292,9 @@ const fn looping(
 fn someone(turn: Turn) -> String {
     person((turn.session * 4_999 + turn.nth) % PEOPLE)
 }
+
+/// As many as one command may name.
+const NAMES: usize = papo::limits::GROUP_NAMES;
 
 /// So many of the people, others each time, each behind a blank.
 fn handles(turn: Turn, count: usize) -> String {
