@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A server, and the folder of its socket.
 pub struct Cluster {
     folder: Folder,
+    settings: Vec<String>,
     server: Child,
     pub port: u16,
 }
@@ -90,6 +91,11 @@ fn folder(disk: Option<&Path>) -> Folder {
 impl Folder {
     fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where a copy of what is stored is.
+    fn copy(&self) -> PathBuf {
+        self.data.with_file_name("copy")
     }
 }
 
@@ -169,6 +175,31 @@ impl Cluster {
     }
 
     fn serve(folder: Folder, port: u16, settings: &[&str]) -> Cluster {
+        let settings: Vec<String> = settings.iter().map(|it| (*it).to_owned()).collect();
+        let server = Cluster::spawn(&folder, port, &settings);
+        let cluster = Cluster { folder, settings, server, port };
+        cluster.until("postgres", "SELECT true");
+        cluster
+    }
+
+    /// Serves again what it has stored, after it was killed.
+    pub fn start_again(&mut self) {
+        self.server = Cluster::spawn(&self.folder, self.port, &self.settings);
+        self.until("postgres", "SELECT true");
+    }
+
+    /// Copies what it stores, while it does not run.
+    pub fn copy(&self) {
+        make(Command::new("cp").arg("-a").arg(&self.folder.data).arg(self.folder.copy()));
+    }
+
+    /// Stores what it did when it was copied, while it does not run.
+    pub fn put_back(&self) {
+        std::fs::remove_dir_all(&self.folder.data).unwrap();
+        std::fs::rename(self.folder.copy(), &self.folder.data).unwrap();
+    }
+
+    fn spawn(folder: &Folder, port: u16, settings: &[String]) -> Child {
         let mut server = program("postgres");
         server.arg("-D").arg(&folder.data).arg("-k").arg(folder.path());
         server.arg("-p").arg(port.to_string());
@@ -176,14 +207,11 @@ impl Cluster {
         let memory = "dynamic_shared_memory_type=mmap";
         let synced = if folder.disk.is_some() { "fsync=on" } else { "fsync=off" };
         let usual = ["listen_addresses=", synced, "max_connections=200", memory];
-        for setting in usual.iter().chain(settings) {
+        for setting in usual.into_iter().chain(settings.iter().map(String::as_str)) {
             server.arg("-c").arg(setting);
         }
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let server = server.stdout(Stdio::null()).stderr(log).spawn().expect("postgres starts");
-        let cluster = Cluster { folder, server, port };
-        cluster.until("postgres", "SELECT true");
-        cluster
+        server.stdout(Stdio::null()).stderr(log).spawn().expect("postgres starts")
     }
 
     /// The folder of its socket.

@@ -31,6 +31,7 @@ mod later;
 mod lists;
 #[path = "../faults/lives.rs"]
 mod lives;
+mod machines;
 #[path = "../store/many_chats.rs"]
 mod many_chats;
 #[path = "../store/marks.rs"]
@@ -40,6 +41,7 @@ mod nodes;
 mod place;
 mod plans;
 mod played;
+mod points;
 #[path = "../store/private_reads.rs"]
 mod private_reads;
 #[path = "../process/mod.rs"]
@@ -48,6 +50,7 @@ mod relay;
 #[path = "../store/search.rs"]
 mod search;
 mod served;
+mod server_pair;
 mod standbys;
 mod stores;
 #[path = "../store/suite.rs"]

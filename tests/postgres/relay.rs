@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::cluster::Cluster;
+use crate::process::PATIENCE;
 
 /// Passes on what comes, both ways, between a port of this machine and a server.
 pub struct Relay {
@@ -39,18 +40,25 @@ struct Way {
     connections: Mutex<Vec<(TcpStream, Far)>>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct WayState {
     /// Nothing comes through: toward the server, toward the client.
     is_cut: [bool; 2],
+    /// It is cut toward the server once these bytes come, which do not come through.
+    cut_before: Option<Vec<u8>>,
     /// How long everything takes.
     delay: Duration,
 }
 
 impl Way {
-    /// Waits while it is cut, and for as long as it is slow.
-    fn pass(&self, toward: Toward) {
-        let state = self.state.lock().unwrap();
+    /// Has these bytes wait while it is cut, and for as long as it is slow.
+    fn pass(&self, toward: Toward, bytes: &[u8]) {
+        let mut state = self.state.lock().unwrap();
+        let ends = |end: &Vec<u8>| bytes.windows(end.len()).any(|some| some == end);
+        if toward == Toward::Server && state.cut_before.as_ref().is_some_and(ends) {
+            (state.is_cut[Toward::Server as usize], state.cut_before) = (true, None);
+            self.changed.notify_all();
+        }
         let is_cut = |state: &mut WayState| state.is_cut[toward as usize];
         let delay = self.changed.wait_while(state, is_cut).unwrap().delay;
         if !delay.is_zero() {
@@ -80,7 +88,7 @@ impl Relay {
         let shared = way.clone();
         thread::spawn(move || {
             for client in socket.incoming() {
-                shared.pass(Toward::Server);
+                shared.pass(Toward::Server, &[]);
                 if shared.has_ended.load(Ordering::SeqCst) {
                     return;
                 }
@@ -125,6 +133,19 @@ impl Relay {
         self.way.change(|state| state.is_cut[toward as usize] = true);
     }
 
+    /// From these bytes on nothing comes through toward the server. They must come together.
+    pub fn cut_before(&self, bytes: &[u8]) {
+        self.way.change(|state| state.cut_before = Some(bytes.to_owned()));
+    }
+
+    /// Waits until it is cut toward the server.
+    pub fn until_cut(&self) {
+        let state = self.way.state.lock().unwrap();
+        let comes = |state: &mut WayState| !state.is_cut[Toward::Server as usize];
+        let waited = self.way.changed.wait_timeout_while(state, PATIENCE, comes).unwrap();
+        assert!(!waited.1.timed_out(), "those bytes do not come");
+    }
+
     /// From now on everything takes this long, either way.
     pub fn delay(&self, time: Duration) {
         self.way.change(|state| state.delay = time);
@@ -159,7 +180,7 @@ fn copy(way: &Way, toward: Toward, mut from: impl Read, mut to: impl Write) {
         match from.read(&mut bytes) {
             Ok(0) | Err(_) => return,
             Ok(n) => {
-                way.pass(toward);
+                way.pass(toward, &bytes[..n]);
                 if to.write_all(&bytes[..n]).is_err() {
                     return;
                 }

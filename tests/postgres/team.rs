@@ -33,9 +33,18 @@ pub struct People {
 }
 
 impl People {
+    /// How many messages were confirmed.
+    pub fn count(&self) -> usize {
+        self.confirmed.lock().unwrap().len()
+    }
+
     /// Waits until as many more messages were confirmed. Returns the longest time without one.
     pub fn progress(&self, more: usize) -> Duration {
-        let from = self.confirmed.lock().unwrap().len();
+        self.progress_from(self.count(), more)
+    }
+
+    /// The same, counted from when so many were confirmed.
+    pub fn progress_from(&self, from: usize, more: usize) -> Duration {
         let began = Instant::now();
         loop {
             let confirmed = self.confirmed.lock().unwrap();

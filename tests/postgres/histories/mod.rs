@@ -5,7 +5,7 @@
 //!
 //! `PAPO_SECONDS`: for how long, 30 if it is not set. `PAPO_SEED` as ever.
 
-mod machines;
+mod events;
 mod people;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,9 +15,10 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::machines::Machines;
 use crate::process::{Client, Dice, Entry};
 use crate::team::People;
-use machines::{EVENTS, Machines};
+use events::{EVENTS, Nemesis};
 use people::{
     Attempt, GROUPS, LAST, PEOPLE, Read, World, WrittenMessage, conversation, handle, is_in,
 };
@@ -30,7 +31,7 @@ fn nothing_is_lost_twice_or_backwards_whatever_fails() {
     let time = env::var("PAPO_SECONDS").map_or(30, |it| it.parse().expect("a number"));
     let (mut dice, seed) = Dice::from_environment();
     println!("PAPO_SEED={seed}");
-    let mut machines = Machines::start();
+    let machines = Machines::start();
     machines.nodes[0].until_logged("this node leads");
     let sessions: Vec<Client> =
         (0..PEOPLE).map(|n| machines.nodes[n % 3].register(&handle(n))).collect();
@@ -45,6 +46,7 @@ fn nothing_is_lost_twice_or_backwards_whatever_fails() {
     let (enough, confirmed) = Default::default();
     let people = &People { addresses, enough, confirmed, patience: PATIENCE };
     let world = &World::new(people);
+    let mut nemesis = Nemesis { machines, people, happened: Default::default() };
     let until = Instant::now() + Duration::from_secs(time);
     let (written, watched, asked) = thread::scope(|scope| {
         let _over = Over(world);
@@ -60,7 +62,7 @@ fn nothing_is_lost_twice_or_backwards_whatever_fails() {
         // Everything in turn, from anywhere on: a short run has a part of it.
         let mut event = dice.below(EVENTS.len() as u64) as usize;
         while Instant::now() < until {
-            machines.happen(event, people, &mut dice);
+            nemesis.happen(event, &mut dice);
             event = (event + 1) % EVENTS.len();
         }
         people.enough.store(true, Ordering::SeqCst);
@@ -73,7 +75,10 @@ fn nothing_is_lost_twice_or_backwards_whatever_fails() {
     });
     let (written, attempts): (Vec<_>, Vec<_>) = written.into_iter().unzip();
     let written: Vec<WrittenMessage> = written.into_iter().flatten().collect();
-    let logs: Vec<_> = (0..PEOPLE).map(|n| log(world, n)).collect();
+    let logs: Vec<_> = thread::scope(|scope| {
+        let all: Vec<_> = (0..PEOPLE).map(|n| scope.spawn(move || log(world, n))).collect();
+        all.into_iter().map(|log| log.join().unwrap()).collect()
+    });
     check_log(&written, &logs);
     check_order(&written);
     check_winners(attempts.into_iter().flatten());
@@ -81,10 +86,10 @@ fn nothing_is_lost_twice_or_backwards_whatever_fails() {
         assert_eq!(shown, logs[n], "what SYNC has shown to {}", handle(n));
     }
     check_receipts(world, watched, &logs);
-    machines.stop();
+    nemesis.machines.stop();
     let confirmed = written.iter().filter(|it| it.id.is_some()).count();
     println!("{confirmed} messages were confirmed, {} are not known", written.len() - confirmed);
-    for (event, count) in EVENTS.iter().zip(machines.happened) {
+    for (event, count) in EVENTS.iter().zip(nemesis.happened) {
         println!("{event}: {count} times");
     }
 }
@@ -101,7 +106,7 @@ impl Drop for Over<'_> {
 
 /// All messages in the conversations of somebody.
 fn log(world: &World, n: usize) -> BTreeMap<u64, Entry> {
-    let mut client = world.people.log_in(&mut 0, &handle(n), " quiet");
+    let mut client = world.people.log_in(&mut n.clone(), &handle(n), " quiet");
     let groups = GROUPS.iter().map(|(name, _)| (*name).to_owned()).filter(|it| is_in(n, it));
     let mut all = BTreeMap::new();
     for with in groups.chain((0..PEOPLE).map(handle)) {

@@ -1,0 +1,81 @@
+//! Three papods on a primary and its standby, with a way from each papod to each server and to each
+//! papod that can be cut and slowed down.
+
+use std::net::{SocketAddr, TcpListener};
+
+use crate::process::Papod;
+use crate::relay::{Goal, Relay};
+use crate::server_pair::ServerPair;
+
+pub const NODES: usize = 3;
+
+/// See the module documentation.
+pub struct Machines {
+    pub pair: ServerPair,
+    /// From the others to each node.
+    pub links: [Relay; NODES],
+    /// Where each node waits for the others.
+    doors: [SocketAddr; NODES],
+    pub nodes: Vec<Papod>,
+}
+
+/// How one node is known to the others: not where it listens, but where the way to it begins.
+fn detour(doors: &[SocketAddr], links: &[Relay]) -> String {
+    let pairs =
+        doors.iter().zip(links).map(|(door, link)| format!("('{door}', '{}')", link.address));
+    let pairs: Vec<String> = pairs.collect();
+    format!(
+        "CREATE SCHEMA detour;
+         CREATE TABLE detour.way(door text PRIMARY KEY, via text NOT NULL);
+         INSERT INTO detour.way VALUES {};
+         CREATE FUNCTION detour.take() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             NEW.address := coalesce(
+                 (SELECT via FROM detour.way WHERE door = NEW.address), NEW.address);
+             RETURN NEW;
+         END $$;
+         CREATE TRIGGER detour BEFORE INSERT OR UPDATE ON node
+             FOR EACH ROW EXECUTE FUNCTION detour.take()",
+        pairs.join(", ")
+    )
+}
+
+impl Machines {
+    pub fn start() -> Machines {
+        let pair = ServerPair::start(NODES);
+        let sockets = [(); NODES].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let doors = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
+        drop(sockets);
+        let links = doors.map(|door| Relay::toward(Goal::Port(door)));
+        let mut machines = Machines { pair, links, doors, nodes: Vec::new() };
+        // It makes the tables.
+        machines.papod(0).stop();
+        machines.pair.run(&detour(&machines.doors, &machines.links));
+        machines.nodes = (0..NODES).map(|at| machines.papod(at)).collect();
+        machines
+    }
+
+    /// A papod in this place.
+    pub fn papod(&self, at: usize) -> Papod {
+        Papod::start_with(&self.pair.url(at), ["--node", &self.doors[at].to_string()])
+    }
+
+    /// The node that has begun the newest term.
+    pub fn leader(&self) -> usize {
+        let term = |node: &Papod| {
+            let log = node.log();
+            let said = log.lines().filter_map(|line| line.split_once("this node leads, term "));
+            let term = |(_, term): (&str, &str)| term.split(',').next()?.parse::<u64>().ok();
+            said.filter_map(term).max()
+        };
+        let newest = self.nodes.iter().enumerate().max_by_key(|(_, node)| term(node));
+        newest.expect("there are nodes").0
+    }
+
+    /// Ends the nodes in good order.
+    pub fn stop(&mut self) {
+        let leader = self.leader();
+        let last = self.nodes.remove(leader);
+        self.nodes.drain(..).for_each(Papod::stop);
+        last.stop();
+    }
+}
