@@ -47,6 +47,7 @@ mod private_reads;
 #[path = "../process/mod.rs"]
 mod process;
 mod relay;
+mod restored;
 #[path = "../store/search.rs"]
 mod search;
 mod served;

@@ -137,7 +137,7 @@ impl LinkDoor {
             if let Some(first) = first {
                 works.push_front(first);
             }
-            let ended = wakeups::together(|| self.serve(works));
+            let ended = wakeups::together(|| self.serve(works))?;
             if let Some(leader) = &mut self.line
                 && leader.is_up
                 && !leader.frames.is_empty()
@@ -179,14 +179,17 @@ impl LinkDoor {
     }
 
     /// Does all work. Returns whether papod ends.
-    fn serve(&mut self, works: VecDeque<Work>) -> bool {
+    ///
+    /// # Errors
+    /// The leader lacks what this node was told.
+    fn serve(&mut self, works: VecDeque<Work>) -> Result<bool, Error> {
         let mut ended = false;
         for work in works {
             let line = self.line.as_ref().map(|leader| leader.number);
             match work {
                 Work::End => ended = true,
                 Work::Link(LinkWork::Packet { line: from, packet }) => {
-                    if line == Some(from) && !self.take_in(&packet) {
+                    if line == Some(from) && !self.take_in(&packet)? {
                         self.lose_leader();
                     }
                 }
@@ -205,7 +208,7 @@ impl LinkDoor {
                 work => self.hand_over(work),
             }
         }
-        ended
+        Ok(ended)
     }
 
     /// Gives work to the leader, or has it wait for one.
@@ -260,8 +263,12 @@ impl LinkDoor {
     }
 
     /// Does what the leader says. Returns whether that made sense.
-    fn take_in(&mut self, packet: &[u8]) -> bool {
-        let Some(Packet { said, told, batch }) = decode(packet) else { return false };
+    ///
+    /// # Errors
+    /// It lacks what this node was told.
+    fn take_in(&mut self, packet: &[u8]) -> Result<bool, Error> {
+        let Some(Packet { said, told, batch }) = decode(packet) else { return Ok(false) };
+        self.candidate.check(batch)?;
         let (mut blocks, mut withdrawal) = (Vec::new(), None);
         for said in said {
             match said {
@@ -330,7 +337,7 @@ impl LinkDoor {
         self.candidate.confirm(batch);
         let now = Instant::now();
         self.last = (batch, now);
-        let Some(leader) = &mut self.line else { return true };
+        let Some(leader) = &mut self.line else { return Ok(true) };
         leader.heard = now;
         if !mem::replace(&mut leader.is_up, true) {
             log::info!("node {} has joined the leader, term {}", self.node.number, batch.term);
@@ -339,7 +346,7 @@ impl LinkDoor {
             let again: Vec<Work> = again.chain(mem::take(&mut self.held)).collect();
             again.into_iter().for_each(|work| self.hand_over(work));
         }
-        true
+        Ok(true)
     }
 
     fn entered(&mut self, asked: Work, entered: Result<Entered, Refusal>) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::PgError;
-use super::leader::{END_IT, Jump, Leadership, Seen};
+use super::leader::{END_IT, Jump, Leadership, Seen, lost};
 use super::protocol::PgConnection;
 use super::source::{PgPurpose, Source};
 use super::value::Param;
@@ -12,15 +12,17 @@ use super::writer::PgWriter;
 use super::{PgReader, schema};
 use crate::config::Standby;
 use crate::limits;
-use crate::store::{Announced, BatchId, Candidate, Cause, Error, LeaderSeen, Writer};
+use crate::store::{Announced, BatchId, Candidate, Error, LeaderSeen, Writer};
 
-/// The leader's row, whether its server process is there, where it is reached, and how many of the
-/// last terms began in the last minute because the leader was silent.
+/// The leader's row, whether its server process is there, where it is reached, how many of the last
+/// terms began in the last minute because the leader was silent, and whether the term after `$1`
+/// began without batch `$2` of that.
 const LOOK: &str = "SELECT l.term, l.batch, l.node, l.host, l.beat, a.pid IS NOT NULL,
         coalesce(a.wait_event = 'SyncRep', false), coalesce(n.address, ''),
         coalesce(n.key, ''::bytea),
         (SELECT count(*) FROM term t WHERE t.term > l.term - 4 AND t.forced
-             AND t.began > now() - interval '1 minute')
+             AND t.began > now() - interval '1 minute'),
+        EXISTS(SELECT FROM term t WHERE t.term = $1 + 1 AND t.batch_before < $2)
     FROM leader l LEFT JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_start = l.started
     LEFT JOIN node n ON n.name = l.node";
 
@@ -49,6 +51,9 @@ pub struct PgNode {
     key: Vec<u8>,
     number: i64,
     seen: Option<Seen>,
+    /// What was seen last lacks batches that this process knows to be recorded, although a later
+    /// term has begun.
+    lacks: bool,
 }
 
 impl PgNode {
@@ -62,9 +67,9 @@ impl PgNode {
             }
         }
         let Leadership { node: name, host, .. } = Leadership::new()?;
-        let (address, key, number, seen) = Default::default();
+        let (address, key, number, seen, lacks) = Default::default();
         let connection = Some(connection);
-        Ok(PgNode { source, connection, name, host, address, key, number, seen })
+        Ok(PgNode { source, connection, name, host, address, key, number, seen, lacks })
     }
 
     fn connected(&mut self) -> Result<&mut PgConnection, PgError> {
@@ -77,8 +82,9 @@ impl PgNode {
     }
 
     fn ask(&mut self) -> Result<LeaderSeen, PgError> {
+        let known = self.source.confirmed();
         let on = self.connected()?;
-        let rows = on.query(LOOK, &[])?;
+        let rows = on.query(LOOK, &[Param::Int(known.term), Param::Int(known.number)])?;
         let row = rows.first().ok_or_else(|| PgError::Odd("there is no row of leader".into()))?;
         let seen = Seen::of(row)?;
         let found = LeaderSeen {
@@ -91,6 +97,7 @@ impl PgNode {
             waits_for_standby: seen.waits_for_standby,
             forced: u32::try_from(row.get::<i64>(9)?).unwrap_or_default(),
         };
+        self.lacks = row.get(10)?;
         self.seen = Some(seen);
         Ok(found)
     }
@@ -154,18 +161,14 @@ impl Candidate for PgNode {
     fn take(&mut self) -> Result<Option<Box<dyn Writer>>, Error> {
         let Some(seen) = self.seen.take() else { return Ok(None) };
         let confirmed = self.source.confirmed();
-        let is_lost = seen.last.number < confirmed.number;
+        let is_lost = self.lacks || seen.last.number < confirmed.number;
         let jump = match confirmed == BatchId::default() {
             _ if is_lost => Jump::Always,
             true => Jump::IfServerDiffers,
             false => Jump::IfUnguarded,
         };
         match self.begin(&seen, jump) {
-            Ok(Some(_)) if is_lost => Err(Error::of(
-                Cause::Over,
-                "it has lost messages that were confirmed: its primary was replaced by a server \
-                 that did not have all of them; papod has to be started again",
-            )),
+            Ok(Some(_)) if is_lost => Err(lost()),
             Ok(Some(leadership)) => {
                 let Some(connection) = self.connection.take() else { return Ok(None) };
                 let reader = PgReader::leading(self.source.clone(), connection, leadership);
@@ -179,6 +182,13 @@ impl Candidate for PgNode {
                 Ok(None)
             }
         }
+    }
+
+    fn check(&self, leaders: BatchId) -> Result<(), Error> {
+        let known = self.source.confirmed();
+        let is_seen = self.seen.as_ref().is_some_and(|seen| seen.last.term == leaders.term);
+        let is_behind = leaders.term < known.term || leaders.number < known.number;
+        if is_behind || self.lacks && is_seen { Err(lost()) } else { Ok(()) }
     }
 
     fn confirm(&self, batch: BatchId) {

@@ -65,6 +65,15 @@ pub(super) enum Jump {
     Always = 3,
 }
 
+/// Why a process that was told of batches that are not there can neither lead nor follow.
+pub(super) fn lost() -> Error {
+    Error::of(
+        Cause::Over,
+        "it has lost messages that were confirmed: its primary was replaced by a server that did \
+         not have all of them, or put back to an older state; papod has to be started again",
+    )
+}
+
 /// This process as a leader.
 pub(super) struct Leadership {
     /// A random number, by which it knows its own rows.
@@ -225,11 +234,7 @@ impl Leadership {
             let last = self.last;
             if self.take(on, source, &seen, Jump::Always)? {
                 self.last = last;
-                self.over = Some(Error::of(
-                    Cause::Over,
-                    "it has lost messages that were confirmed: its primary was replaced by a server \
-                     that did not have all of them; papod has to be started again",
-                ));
+                self.over = Some(lost());
             }
             return Ok(false);
         }
