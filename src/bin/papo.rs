@@ -7,6 +7,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use papo::chat_flags::ChatFlag;
 use papo::client::account::{Credentials, Named};
+use papo::client::caller::Caller;
 use papo::client::dial::Family;
 use papo::client::failure::{Failure, report};
 use papo::client::files::{self, FileCommand};
@@ -14,6 +15,7 @@ use papo::client::flags::{Action, CommandLine};
 use papo::client::group_flags::GroupVerb;
 use papo::client::input::{self, Fitting, warn_of_flag};
 use papo::client::own_flags::{DevicesVerb, OwnVerb};
+use papo::client::progress::{SERVER, shown};
 use papo::client::queries::{self, Part};
 use papo::client::search::{self, SearchOptions};
 use papo::client::send::{self, SendCommand};
@@ -135,7 +137,12 @@ async fn run(named: &Named, action: Action) -> Result<(), Failure> {
         }
         Action::Chats { json } => queries::chats(&account()?, json).await,
         Action::Find { text, json } => queries::find(&account()?, &text.join(" "), json).await,
-        Action::Info { id, json } => queries::info(&account()?, id, json).await,
+        Action::Info { id, json } => {
+            let account = account()?;
+            let id =
+                shown(SERVER, marks::resolve(&account, &mut Caller::hasty(&account), id)).await?;
+            queries::info(&account, id, json).await
+        }
         Action::Group(verb) => in_groups(&account()?, verb).await,
         Action::Own(verb) => on_its_own(&account()?, verb).await,
         Action::Raw { quiet } => raw::raw(&account()?, quiet).await,

@@ -36,8 +36,18 @@ fn main() -> ExitCode {
         Ok(Some(mut command)) => return failed(&command.exec().to_string(), 1),
         Err(lines) => return failed(&lines.join("\n"), 2),
     }
-    // Exits with status 2 if the command line or a variable is wrong.
-    let (flags, limits) = Flags::read(&arguments).unwrap_or_else(|e| e.exit());
+    let (flags, limits) = match Flags::read(&arguments) {
+        Ok(read) => read,
+        // The command line or a variable is wrong, which is status 2, or this is help, which is 0.
+        Err(e) => {
+            let printed = e.print();
+            return match (e.use_stderr(), printed) {
+                (true, _) => ExitCode::from(2),
+                (false, Ok(())) => ExitCode::SUCCESS,
+                (false, Err(e)) => failed(&format!("standard output: {e}"), 1),
+            };
+        }
+    };
     start_log(flags.log);
     let done = match flags.reload {
         Some(process) => reload(&flags, process),

@@ -15,7 +15,8 @@ use super::address::Addresses;
 use super::expire::{Lifetime, lifetime};
 use super::group_flags::GroupVerb;
 use super::lines;
-use super::message_flags::{SendFlags, TextFlags, due, file_name, id, key, reaction, which};
+use super::message_flags::{SendFlags, TextFlags, due, file_name, key, reaction, which};
+use super::numbers;
 use super::own_flags::OwnVerb;
 use super::text_arguments::with_text_apart;
 use super::token_flags::TokenVerb;
@@ -102,8 +103,8 @@ impl CommandLine {
                 _ => e,
             };
             // Help that could not be printed is a failure.
-            let status = if e.print().is_err() { 1 } else { e.exit_code() };
-            std::process::exit(status)
+            let is_lost = e.print().is_err() && !e.use_stderr();
+            std::process::exit(if is_lost { 1 } else { e.exit_code() })
         })
     }
 }
@@ -140,7 +141,7 @@ pub enum Action {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         text: Vec<String>,
         /// How long to wait [default: forever]
-        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(long, value_name = "SECONDS", value_parser = numbers::from_one)]
         timeout: Option<u64>,
     },
     /// Answer a message, and print the id of the answer
@@ -258,7 +259,7 @@ pub enum Action {
     /// List what is to be sent later, or cancel it
     Later {
         /// Cancel what waits under this number
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = numbers::from_one)]
         del: Option<u64>,
         /// Print one JSON object per line
         #[arg(long, conflicts_with = "del")]
@@ -296,13 +297,13 @@ pub enum Action {
         #[arg(long)]
         live: bool,
         /// Stop after N lines
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(long, value_name = "N", value_parser = numbers::from_one)]
         count: Option<u64>,
         /// Stop when everything that was waiting is printed
         #[arg(long, conflicts_with = "live")]
         waiting: bool,
         /// Stop after this time, with status 5
-        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=limits::WAIT_MAX))]
+        #[arg(long, value_name = "SECONDS", value_parser = numbers::up_to::<u64>(limits::WAIT_MAX))]
         timeout: Option<u64>,
     },
     /// Run a command for each message from others, and send its output back
@@ -336,16 +337,16 @@ pub enum Action {
         #[arg(value_parser = lines::target)]
         to: Target,
         /// How many, 1 to 1000 [default: 50]
-        #[arg(value_parser = clap::value_parser!(u16).range(1..=limits::HIST_MAX as i64))]
+        #[arg(value_parser = numbers::up_to::<u16>(limits::HIST_MAX as u64))]
         n: Option<u16>,
         /// Only those before this id
-        #[arg(long, value_name = "ID", value_parser = id())]
+        #[arg(long, value_name = "ID", value_parser = numbers::id)]
         before: Option<u64>,
         /// Only those after this id
-        #[arg(long, value_name = "ID", value_parser = id())]
+        #[arg(long, value_name = "ID", value_parser = numbers::id)]
         after: Option<u64>,
         /// Only the replies to this message
-        #[arg(long, value_name = "ID", value_parser = id())]
+        #[arg(long, value_name = "ID", value_parser = numbers::id)]
         re: Option<u64>,
         /// Print one JSON object per line
         #[arg(long)]
@@ -363,10 +364,10 @@ pub enum Action {
         #[arg(long, value_name = "TO", value_parser = lines::target)]
         to: Option<Target>,
         /// How many, the newest, 1 to 1000 [default: 50]
-        #[arg(short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=limits::HIST_MAX as i64))]
+        #[arg(short, value_name = "N", value_parser = numbers::up_to::<u16>(limits::HIST_MAX as u64))]
         n: Option<u16>,
         /// Only those before this id
-        #[arg(long, value_name = "ID", value_parser = id())]
+        #[arg(long, value_name = "ID", value_parser = numbers::id)]
         before: Option<u64>,
         /// Print one JSON object per line
         #[arg(long)]
@@ -392,9 +393,9 @@ pub enum Action {
     Group(GroupVerb),
     /// Show who has received and read a message
     Info {
-        /// Its id
-        #[arg(value_parser = id())]
-        id: u64,
+        /// The id of the message, or last: your newest one
+        #[arg(value_parser = which)]
+        id: Which,
         /// Print one JSON object per line
         #[arg(long)]
         json: bool,

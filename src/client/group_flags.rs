@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::lines;
+use super::{lines, numbers};
 use crate::name::Handle;
 
 /// The commands behind `papo group`.
@@ -92,10 +92,10 @@ pub enum GroupVerb {
         #[arg(value_parser = lines::group)]
         group: Handle,
         /// How many may join with it
-        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = numbers::up_to::<u32>(5_000))]
         uses: u32,
         /// How long it is good
-        #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+        #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = numbers::up_to::<u64>(31_536_000))]
         seconds: u64,
         /// Make all invitations to the group void instead
         #[arg(long, conflicts_with_all = ["uses", "seconds"])]

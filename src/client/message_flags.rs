@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::input::Fitting;
 use super::send::{Escalation, SendOptions};
-use super::{lines, when};
+use super::{lines, numbers, when};
 use crate::entry::{Condition, Cursor, EntryId};
 use crate::limits;
 use crate::name::FileName;
@@ -18,7 +18,7 @@ pub struct SendFlags {
     #[arg(long, value_enum, value_name = "delivered|read|answered", hide_possible_values = true)]
     pub wait: Option<Wait>,
     /// How long to wait, 1 to 86400 [default: 86400]
-    #[arg(long, value_name = "SECONDS", requires = "wait", value_parser = clap::value_parser!(u64).range(1..=limits::WAIT_MAX))]
+    #[arg(long, value_name = "SECONDS", requires = "wait", value_parser = numbers::up_to::<u64>(limits::WAIT_MAX))]
     pub timeout: Option<u64>,
     /// Send at most once per KEY, however often the command is run [default: a random one]
     #[arg(long, value_parser = key)]
@@ -120,11 +120,6 @@ pub fn reaction(typed: &str) -> Result<String, String> {
 /// The name of a file.
 pub fn file_name(typed: &str) -> Result<FileName, String> {
     FileName::new(typed.trim()).map_err(|_| format!("expected {}", FileName::EXPECTED))
-}
-
-/// An id; the server stores it as a signed number.
-pub fn id() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(..=i64::MAX as u64)
 }
 
 #[cfg(test)]

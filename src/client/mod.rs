@@ -36,6 +36,7 @@ pub mod login;
 pub mod lossy;
 pub mod marks;
 pub mod message_flags;
+pub mod numbers;
 pub mod on;
 pub mod outage;
 pub mod outlet;

@@ -138,7 +138,32 @@ fn who_has_read_a_message_is_shown() {
     assert_eq!(info[1], all);
     assert_eq!(info[0]["state"], json!("read"));
     assert_eq!(info[0]["read"].as_str().unwrap().len(), 24);
+    assert_eq!(place.done("ana", &["info", "last"]), place.done("ana", &["info", "2"]));
     fails(&mut place.papo("ana", &["info", "99"]), 1, "ERR INFO no-such-message ");
+    let nothing = "papo: no message of yours was found; name its id";
+    fails(&mut place.papo("bob", &["info", "last"]), 1, nothing);
+}
+
+#[test]
+fn a_number_that_cannot_be_is_refused_in_words() {
+    let place = Place::with(&["ana"]);
+    for (arguments, expected) in [
+        (&["info", "x"][..], "'x' for '<ID>': expected an id, or last"),
+        (&["hist", "ana", "0"], "'0' for '[N]': expected a whole number, 1 to 1000"),
+        (&["hist", "ana", "--before", "x"], "'x' for '--before <ID>': expected an id"),
+        (&["tail", "--count", "0"], "'0' for '--count <N>': expected a whole number, at least 1"),
+        (
+            &["send", "--wait", "read", "--timeout", "86401", "ana", "hi"],
+            "'86401' for '--timeout <SECONDS>': expected a whole number, 1 to 86400",
+        ),
+        (
+            &["group", "invite", "--uses", "many", "team"],
+            "'many' for '--uses <N>': expected a whole number, 1 to 5000",
+        ),
+    ] {
+        let why = format!("error: invalid value {expected}\n");
+        fails(&mut place.papo("ana", arguments), 2, &why);
+    }
 }
 
 #[test]
@@ -215,6 +240,9 @@ fn what_cannot_be_printed_is_a_failure() {
         command.stdout(full).stderr(std::process::Stdio::null());
         assert_eq!(command.status().unwrap().code(), Some(1), "{arguments:?}");
     }
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = place.papo("ana", &["bogus"]).stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(2), "a wrong command line is one wherever that is printed");
 }
 
 #[test]

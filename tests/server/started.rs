@@ -44,6 +44,19 @@ fn it_goes_on_where_nobody_reads_its_log() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
+#[test]
+fn help_that_cannot_be_printed_is_status_1() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    for flag in ["--help", "-h", "--version"] {
+        let output = papod().arg(flag).stdout(full()).stderr(Stdio::piped()).output().unwrap();
+        let reason = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{flag}");
+        assert!(reason.starts_with("papod: standard output: "), "{reason}");
+    }
+    let status = papod().arg("--bogus").stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+}
+
 /// A papod at a terminal of its own, and the terminal.
 fn at_a_terminal(mut command: Command) -> (Papod, OwnedFd) {
     // These tests may run under nohup. A program inherits that a signal is ignored, but not that it is
