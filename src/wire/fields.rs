@@ -74,17 +74,21 @@ pub(super) fn end(input: &str) -> ParseResult<'_, &str> {
 pub(super) fn handle(input: &str) -> ParseResult<'_, Handle> {
     const LABEL: &str =
         "a handle of 2 to 32 characters: a letter a-z, then letters a-z, digits, . _ -";
-    field(aside(input).unwrap_or(LABEL), Handle::new).parse(input)
+    let is_group = is_name(first_word(input).strip_prefix(['#', '+']));
+    let label = if is_group { Some("a handle, not a group") } else { aside(input) };
+    field(label.unwrap_or(LABEL), Handle::new).parse(input)
+}
+
+fn is_name(word: Option<&str>) -> bool {
+    word.and_then(Handle::new).is_some()
 }
 
 /// A more helpful label for a name with a sign before or after it, as other programs write it.
 fn aside(input: &str) -> Option<&'static str> {
     let word = first_word(input);
-    let is_name = |name: Option<&str>| name.and_then(Handle::new).is_some();
     let bare = word.trim_start_matches(['@', '#']);
     match () {
         () if is_name(word.strip_prefix('@')) => Some("a handle without the @"),
-        () if is_name(word.strip_prefix('+')) => Some("a handle or #group; write # instead of +"),
         () if is_name(bare.strip_suffix(',')) => Some("a name without the comma after it"),
         () if is_name(bare.strip_suffix(':')) => Some("a name without the colon after it"),
         () => None,
@@ -93,7 +97,9 @@ fn aside(input: &str) -> Option<&'static str> {
 
 /// `target = handle / "#" handle`
 pub(super) fn target(input: &str) -> ParseResult<'_, Target> {
-    let label = aside(input).unwrap_or("a handle or #group");
+    let is_group = is_name(first_word(input).strip_prefix('+'));
+    let with_plus = is_group.then_some("a handle or #group; write # instead of +");
+    let label = with_plus.or_else(|| aside(input)).unwrap_or("a handle or #group");
     field(label, Target::new).parse(input)
 }
 
@@ -205,7 +211,9 @@ pub(super) fn id(input: &str) -> ParseResult<'_, EntryId> {
 pub(super) fn group_name(input: &str) -> ParseResult<'_, Handle> {
     const LABEL: &str =
         "a group's name of 2 to 32 characters: a letter a-z, then letters a-z, digits, . _ -";
-    field(LABEL, |word| Handle::new(word.strip_prefix('#').unwrap_or(word))).parse(input)
+    let has_plus = is_name(first_word(input).strip_prefix('+'));
+    let label = if has_plus { "a group's name without the +" } else { LABEL };
+    field(label, |word| Handle::new(word.strip_prefix('#').unwrap_or(word))).parse(input)
 }
 
 /// A handle in a list: any other input is an error, and not the end of the list.

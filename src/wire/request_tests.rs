@@ -332,6 +332,10 @@ fn a_name_with_a_sign_of_elsewhere_is_corrected() {
         ("MSG ana, hi", "a name without the comma after it"),
         ("TALK #team:", "a name without the colon after it"),
         ("HIST +team", "a handle or #group; write # instead of +"),
+        ("BLOCK +team", "a handle, not a group"),
+        ("GROUP ADD team #staff", "a handle, not a group"),
+        ("LOGIN #team secret-a", "a handle, not a group"),
+        ("GROUP WHO +team", "a group's name without the +"),
         ("MSG +1 hi", "a handle or #group"),
         ("MSG @ hi", "a handle or #group"),
     ] {
