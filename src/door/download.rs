@@ -96,6 +96,10 @@ impl StoredFile {
         if length == 0 {
             return Ok(Vec::new());
         }
+        // The client may have taken its time. What is open can be read even if it is deleted.
+        if self.reader.is_some() && !self.is_kept(on).await? {
+            return Err(Denial::no_message(self.id));
+        }
         let files = &on.shared.services.files;
         let (contents, reader) = (files.contents.clone(), self.reader.take());
         let read = move || -> Result<(Box<dyn ContentReader>, Vec<u8>), Error> {

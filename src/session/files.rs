@@ -228,11 +228,29 @@ impl Session {
             Ok(None) => Err(Error::new("it is not there")),
             Err(e) => Err(e),
         };
-        let (mut open, mut bytes) = match read {
-            Ok(part) => part,
-            Err(e) => return Err(self.unreadable(me, id, &file, &e).await?),
+        let shown = match read {
+            Ok(first) => self.show_file(id, (file, from), first).await?,
+            Err(e) => Err(e),
         };
-        let mut at = from;
+        self.me()?.shows = None;
+        match shown {
+            Ok(()) => Ok(Some(Reply::FileShown { id, file })),
+            Err(e) => Err(self.unreadable(me, id, &file, &e).await?),
+        }
+    }
+
+    /// Sends the rows of a file from the byte `at` on, of which the first part has been read.
+    ///
+    /// # Errors
+    /// The rest cannot be read, or is not to be sent any more.
+    async fn show_file(
+        &mut self,
+        id: EntryId,
+        (file, mut at): (FileRef, u64),
+        (mut open, mut bytes): (Box<dyn ContentReader>, Vec<u8>),
+    ) -> Result<Result<(), Error>, Halt> {
+        self.me()?.shows = Some(id);
+        let mut looked = self.services.clock.now();
         while !bytes.is_empty() {
             at += bytes.len() as u64;
             self.say(|out| DataLine { bytes: Base64(bytes.into()) }.write(out));
@@ -241,15 +259,32 @@ impl Session {
             if self.deadline.as_ref().is_some_and(|deadline| deadline.1 == Bye::Idle) {
                 self.set_idle_deadline();
             }
+            let now = self.services.clock.now();
+            if u128::from(now.0.abs_diff(looked.0)) >= limits::FRESH.as_millis() {
+                Box::pin(self.refresh()).await?;
+                looked = now;
+            }
+            if self.me()?.shows.is_none() {
+                return Ok(Err(Error::new("it is not there any more")));
+            }
             if at >= file.bytes {
                 break;
             }
             (open, bytes) = match self.have_done(move || part(open, file, at)).await? {
                 Ok(part) => part,
-                Err(e) => return Err(self.unreadable(me, id, &file, &e).await?),
+                Err(e) => return Ok(Err(e)),
             };
         }
-        Ok(Some(Reply::FileShown { id, file }))
+        Ok(Ok(()))
+    }
+
+    /// Stops the rows of a file that was deleted, or has expired, meanwhile. A row that is half
+    /// written is sent to its end.
+    pub(super) fn stop_file(&mut self) {
+        self.output.take_out_file(self.stream.taken());
+        if let Some(me) = &mut self.me {
+            me.shows = None;
+        }
     }
 
     /// Why the content of a message cannot be read: it may have been deleted since it was looked up.

@@ -1,12 +1,12 @@
 //! Lines that have waited long for their socket. Before any more of them are written the log is asked
 //! which of their entries it still has: what has expired meanwhile, or was deleted by age, is sent to
-//! nobody. (What `DEL` deletes is taken out of them at once.)
+//! nobody. (What `DEL` deletes is taken out of them at once.) So is the rest of a file.
 
 use std::collections::BTreeSet;
 
 use super::Session;
 use super::answer::Halt;
-use crate::entry::{EntryId, Millis};
+use crate::entry::{EntryId, FileState, Millis};
 use crate::limits;
 use crate::readers::Asker;
 use crate::store::{Fact, Need};
@@ -75,6 +75,13 @@ impl Session {
             gone.extend(question.await?);
         }
         self.output.take_out(self.stream.taken(), &gone);
+        let shows = self.me.as_ref().and_then(|me| Some((me.account, me.shows?)));
+        if let Some((me, id)) = shows {
+            let question = self.services.readers.ask(asker, move |reader| reader.file(me, id));
+            if !matches!(question.await?, Some(FileState::Kept(_))) {
+                self.stop_file();
+            }
+        }
         if let Some(freshness) = &mut self.output.freshness {
             freshness.output = Some(now);
         }

@@ -408,6 +408,7 @@ impl Session {
             behind: None,
             sync: None,
             put: None,
+            shows: None,
         }));
     }
 

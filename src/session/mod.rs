@@ -62,7 +62,7 @@ pub use tokens::hash as token_hash;
 use crate::chat::Act;
 use crate::config::Registration;
 use crate::counters::Counters;
-use crate::entry::{AccountId, Clock, DeviceNumber, Key, SessionId};
+use crate::entry::{AccountId, Clock, DeviceNumber, EntryId, Key, SessionId};
 use crate::hub::{Hub, Work};
 use crate::limits;
 use crate::live_limits::{Limit, LiveLimits};
@@ -187,6 +187,8 @@ struct Me {
     sync: Option<Box<Walk>>,
     /// What was put.
     put: Option<Box<files::Put>>,
+    /// The message whose file a `GET` shows, while it may.
+    shows: Option<EntryId>,
 }
 
 /// How far a session that is served from the log has come.

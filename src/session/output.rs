@@ -16,7 +16,7 @@ use crate::name::{Handle, Target};
 use crate::outbox::Outgoing;
 use crate::wire::request::SessionCommand;
 use crate::wire::rows::Bye;
-use crate::wire::withdrawal::{entries, withdrawn, without};
+use crate::wire::withdrawal::{entries, withdrawn, without, without_file};
 
 /// Items waiting to be written, in order.
 #[derive(Default)]
@@ -76,6 +76,11 @@ impl Output {
     /// The same for entries that are no longer in the log.
     pub(super) fn take_out(&mut self, taken: usize, gone: &BTreeSet<EntryId>) {
         self.rewrite(taken, |lines, from| without(lines, from, gone));
+    }
+
+    /// The same for rows of a file.
+    pub(super) fn take_out_file(&mut self, taken: usize) {
+        self.rewrite(taken, without_file);
     }
 
     /// The entries that are not begun to be written.
@@ -206,6 +211,9 @@ impl Session {
         self.stream.flush()?;
         for (message, mark) in self.outbox.take_deleted() {
             self.output.withdraw(self.stream.taken(), message, mark);
+            if self.me.as_ref().is_some_and(|me| me.shows == Some(message)) {
+                self.stop_file();
+            }
         }
         if self.is_stale() {
             return Ok(());

@@ -53,6 +53,12 @@ pub fn without(lines: &[u8], from: usize, gone: &BTreeSet<EntryId>) -> Option<Ve
     })
 }
 
+/// These lines without rows of a file; `None` if they have none. Lines that begin before the byte
+/// `from` stay as they are.
+pub fn without_file(lines: &[u8], from: usize) -> Option<Vec<u8>> {
+    rewritten(lines, from, |line| line.starts_with(b"DATA ").then(Vec::new))
+}
+
 fn parse(line: &[u8]) -> Option<EntryLine<'static>> {
     EntryLine::parse(std::str::from_utf8(line).ok()?.strip_suffix('\n')?)
 }

@@ -101,3 +101,51 @@ fn a_reply_keeps_the_number_of_its_rows() {
     // Those that were read before and not written.
     assert!(heard.iter().any(|line| line.ends_with(" ana bob - -")));
 }
+
+/// A file of more bytes than the sockets hold.
+const FILE_BYTES: usize = 1_000_000;
+
+/// What Bob is still sent of a file of Ana's if he takes its first row, and the rest once `ends` has
+/// been done to its message: the number of rows, and what follows them.
+fn fetch(ends: impl FnOnce(&mut Narrow), now: &'static AtomicI64) -> (usize, String) {
+    let mut narrow = Narrow::new(Clock::Told(now));
+    for typed in ["REG bob secret-b\nQUIT\n", "REG ana secret-a\nQUIT\n"] {
+        done(&mut narrow, typed);
+    }
+    let put = format!("PUT {}\n", "abcd".repeat(10_000));
+    let file = put.repeat(FILE_BYTES / 30_000);
+    done(&mut narrow, &format!("LOGIN ana secret-a\nEXPIRE bob 60\n{file}FILE bob a.txt\nQUIT\n"));
+    let mut bob = lines(&mut narrow, "LOGIN bob secret-b quiet\nGET 2\n");
+    let mut next = || bob.next().unwrap().unwrap();
+    while !next().starts_with("DATA ") {}
+    ends(&mut narrow);
+    let mut rows = 1;
+    let last = loop {
+        let line = next();
+        if !line.starts_with("DATA ") {
+            break line;
+        }
+        rows += 1;
+        now.fetch_add(61_000, Ordering::SeqCst);
+    };
+    narrow.hub.ask(Work::End);
+    (rows, last)
+}
+
+#[test]
+fn the_rest_of_a_file_that_was_deleted_is_not_sent() {
+    static NOW: AtomicI64 = AtomicI64::new(0);
+    let delete = |narrow: &mut Narrow| done(narrow, "LOGIN ana secret-a\nDEL 2\nQUIT\n");
+    let (rows, last) = fetch(delete, &NOW);
+    assert!(rows < 4, "{rows} rows of {}", FILE_BYTES / 49_152);
+    assert_eq!(last, "ERR GET no-such-message 2: this message was deleted");
+    let expire = |narrow: &mut Narrow| {
+        NOW.fetch_add(61_000, Ordering::SeqCst);
+        let reader = Box::new(narrow.database.reader().unwrap());
+        let mut keeper = Retention::new(narrow.hub.clone(), reader, Clock::Told(&NOW), 0);
+        while !keeper.pass().unwrap() {}
+    };
+    let (rows, last) = fetch(expire, &NOW);
+    assert!(rows < 4, "{rows} rows of {}", FILE_BYTES / 49_152);
+    assert_eq!(last, "ERR GET no-such-message 2: no message of yours has this id");
+}

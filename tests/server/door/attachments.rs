@@ -1,5 +1,8 @@
 //! Bodies that become files, and the links by which they are fetched.
 
+use std::net::TcpStream;
+
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::{Value, json};
 
 use super::{Got, Web, as_user, ask, basic, start, subscribe};
@@ -234,6 +237,25 @@ fn a_link_ends_with_the_file_and_with_the_password() {
     assert_eq!(event["attachment"]["name"], "attachment.bin");
     let url = event["attachment"]["url"].as_str().unwrap().replace("http://papo/", "http://h:80/");
     assert_eq!(status(&json!({"attachment": {"url": url}})), 200);
+}
+
+#[test]
+fn the_rest_of_a_file_that_is_deleted_is_not_sent() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let (_ana, _bob) = (papod.register("ana"), papod.register("bob"));
+    let me = as_user("ana");
+    // More than the sockets hold.
+    let bytes = some_bytes(5_000_000);
+    assert_eq!(put(web, "/bob", &me, &bytes).status, 200);
+    let socket = TcpStream::connect(web).unwrap();
+    set_socket_recv_buffer_size(&socket, 16_384).unwrap();
+    let mut one = Web::of(socket);
+    one.write(format!("GET /file/1 HTTP/1.1\r\nHost: h\r\n{me}\r\n"));
+    assert!(one.head().1.contains("Content-Length: 5000000\r\n"));
+    assert_eq!(one.read(1_000), bytes[..1_000]);
+    assert_eq!(ask(web, "DELETE /bob/1", &me, "").status, 200);
+    assert!(one.rest().len() < 4_999_000);
 }
 
 #[test]
