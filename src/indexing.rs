@@ -2,6 +2,7 @@
 //! a connection of its own to the index, so nobody ever waits for it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 
@@ -9,8 +10,21 @@ use crate::counters::Counters;
 use crate::limits;
 use crate::store::Indexer;
 
+/// Ends the thread when dropped. What it has begun it leaves, so that the end does not wait for a
+/// thread that the system gives little time.
+pub struct IndexingEnd {
+    ends: Arc<AtomicBool>,
+    _wake: mpsc::Sender<()>,
+}
+
+impl Drop for IndexingEnd {
+    fn drop(&mut self) {
+        self.ends.store(true, Relaxed);
+    }
+}
+
 /// Starts the thread. It makes passes as long as there is something to do, then one every
-/// [`limits::SEARCH_PAUSE`], and ends when the sender is dropped. A panic ends only the pass it
+/// [`limits::SEARCH_PAUSE`], and ends when [`IndexingEnd`] is dropped. A panic ends only the pass it
 /// happens in, and is counted.
 ///
 /// # Errors
@@ -18,8 +32,10 @@ use crate::store::Indexer;
 pub fn start(
     mut indexer: Box<dyn Indexer>,
     counters: Arc<Counters>,
-) -> std::io::Result<(mpsc::Sender<()>, JoinHandle<()>)> {
-    let (stop, stopped): (_, Receiver<()>) = mpsc::channel();
+) -> std::io::Result<(IndexingEnd, JoinHandle<()>)> {
+    let (wake, ended): (_, Receiver<()>) = mpsc::channel();
+    let end = IndexingEnd { ends: Arc::default(), _wake: wake };
+    let ends = end.ends.clone();
     // Before anybody is connected. If it fails, the first pass says so.
     let _ = indexer.open();
     counters.search_lag.set(indexer.lag());
@@ -28,7 +44,7 @@ pub fn start(
         let _ = rustix::process::nice(limits::INDEXER_NICE);
         let mut is_failing = false;
         loop {
-            let done = counters.caught("the index for searching", || indexer.pass());
+            let done = counters.caught("the index for searching", || indexer.pass(&ends));
             if let Some(Err(e)) = &done
                 && !is_failing
             {
@@ -40,10 +56,10 @@ pub fn start(
                 Some(Ok(true)) => std::time::Duration::ZERO,
                 _ => limits::SEARCH_PAUSE,
             };
-            if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+            if ended.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
         }
     };
-    Ok((stop, thread::Builder::new().name("indexer".into()).spawn(run)?))
+    Ok((end, thread::Builder::new().name("indexer".into()).spawn(run)?))
 }

@@ -26,7 +26,7 @@ use crate::file_workers::FileWorkers;
 #[cfg(feature = "postgres")]
 use crate::hub::NodeHooks;
 use crate::hub::{Hub, Retention, Work};
-use crate::indexing;
+use crate::indexing::{self, IndexingEnd};
 use crate::limits;
 use crate::live_limits::LiveLimits;
 use crate::metrics;
@@ -82,7 +82,7 @@ pub struct Server {
     /// Dropped to end the retention thread.
     retention: mpsc::Sender<()>,
     /// Dropped to end the thread that fills the index for searching.
-    indexing: Option<mpsc::Sender<()>>,
+    indexing: Option<IndexingEnd>,
     executors: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
     /// Keeps the store ours until the last thread has ended.
@@ -164,9 +164,9 @@ impl Server {
         others.push(thread);
         let indexing = indexer.map(|indexer| indexing::start(indexer, counters.clone()));
         let indexing = indexing.transpose().map_err(|e| plain(&e))?;
-        let indexing = indexing.map(|(stop, thread)| {
+        let indexing = indexing.map(|(end, thread)| {
             others.push(thread);
-            stop
+            end
         });
         let (workers, threads) = FileWorkers::start(counters.clone()).map_err(|e| plain(&e))?;
         others.extend(threads);

@@ -31,6 +31,7 @@ pub mod upload;
 mod walk;
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 
 #[cfg(feature = "postgres")]
 pub use candidate::{Announced, BatchId, Candidate, LeaderSeen};
@@ -103,11 +104,12 @@ pub trait Indexer: Send {
     /// The store's reason. The next pass tries it again.
     fn open(&mut self) -> Result<(), Error>;
 
-    /// Does a part of what is to be done. Returns whether there is more.
+    /// Does a part of what is to be done. Returns whether there is more. Once `ends` is true it
+    /// returns soon, and leaves the part that it has begun.
     ///
     /// # Errors
     /// The store's reason. The next pass goes on, with a new index if this one was damaged.
-    fn pass(&mut self) -> Result<bool, Error>;
+    fn pass(&mut self, ends: &AtomicBool) -> Result<bool, Error>;
 
     /// How many of the newest entries are not in the index, as of the last pass: the ids between the
     /// last one that is and the newest one. A search reads these in the log.

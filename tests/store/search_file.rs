@@ -68,7 +68,7 @@ fn an_index_that_is_not_good_is_made_anew() {
                     }
                 }
             };
-            let mut index_all = || while indexer.pass().unwrap_or(true) {};
+            let mut index_all = || while indexer.pass(&false.into()).unwrap_or(true) {};
             if while_open {
                 index_all();
                 find("word 7");
@@ -95,4 +95,26 @@ fn an_index_that_is_not_good_is_made_anew() {
         .collect();
     names.sort();
     assert_eq!(names, ["papo.db-search"]);
+}
+
+/// papod does not wait at its end for a thread that the system gives little time.
+#[test]
+fn a_pass_leaves_what_it_has_begun_when_it_is_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("papo.db")).unwrap();
+    let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
+    let mut store = Bench::new(Box::new(writer), Box::new(reader));
+    for n in 0..2_000 {
+        store.act(ANA, Act::Send { to: person("bia"), body: format!("word {n}"), once: None });
+    }
+    store.commit();
+    let mut indexer = database.maintenance().indexer().unwrap();
+    let indexed = || -> Option<i64> {
+        let tool = rusqlite::Connection::open(folder.path().join("papo.db-search")).unwrap();
+        tool.query_row("SELECT sum(size) FROM segment", [], |row| row.get(0)).unwrap()
+    };
+    indexer.pass(&true.into()).unwrap();
+    assert_eq!(indexed(), None);
+    while indexer.pass(&false.into()).unwrap() {}
+    assert_eq!(indexed(), Some(2_000));
 }

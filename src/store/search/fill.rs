@@ -4,6 +4,7 @@
 //! A segment has the words of all texts that its messages have had and that are still in the log,
 //! since members who have left a group still see the text of their time.
 
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::segment::{Segment, most, to_merge};
@@ -26,12 +27,14 @@ pub(in crate::store) trait Filled {
     /// The last of the entries above `end` that are to be indexed next, and their size: as many as
     /// have been noted, and no more than the first that reaches `most`.
     fn ahead(&mut self, end: EntryId, most: usize) -> Result<(EntryId, usize), Error>;
-    /// Makes a segment of the entries above one and up to another, in place of `old`.
+    /// Makes a segment of the entries above one and up to another, in place of `old`; none if it
+    /// `ends` meanwhile.
     fn make(
         &mut self,
         floor: EntryId,
         within: (EntryId, EntryId),
         old: &[Segment],
+        ends: &AtomicBool,
     ) -> Result<(), Error>;
     /// A segment with [`SEARCH_EDITED`](limits::SEARCH_EDITED) edited messages, so that looking at
     /// each costs too much.
@@ -95,8 +98,14 @@ impl Filler {
         u64::try_from(self.newest.0 - self.end.max(self.floor).0).unwrap_or(0)
     }
 
-    /// Does a part of what is to be done; returns whether there is more.
-    pub(in crate::store) fn fill(&mut self, index: &mut impl Filled) -> Result<bool, Error> {
+    /// Does a part of what is to be done; returns whether there is more. See [`Indexer::pass`].
+    ///
+    /// [`Indexer::pass`]: crate::store::Indexer::pass
+    pub(in crate::store) fn fill(
+        &mut self,
+        index: &mut impl Filled,
+        ends: &AtomicBool,
+    ) -> Result<bool, Error> {
         let floor = self.floor;
         self.is_soiled |= index.forget(floor)?;
         let all = index.segments()?;
@@ -105,7 +114,7 @@ impl Filler {
         if let Some(erased) = index.stale()? {
             let since = *self.stale.get_or_insert_with(Instant::now);
             if since.elapsed() >= self.erase {
-                index.make(floor, (erased.after, erased.upto), &[erased])?;
+                index.make(floor, (erased.after, erased.upto), &[erased], ends)?;
                 self.is_soiled = true;
                 return Ok(true);
             }
@@ -118,7 +127,7 @@ impl Filler {
             let merged = to_merge(&all, new, most);
             let old = &all[all.len() - merged..];
             let after = old.first().map_or(self.end, |first| first.after);
-            index.make(floor, (after, upto), old)?;
+            index.make(floor, (after, upto), old, ends)?;
             self.end = upto;
             return Ok(true);
         }
@@ -126,7 +135,7 @@ impl Filler {
             && let Some(edited) = index.often_edited(&all)?
         {
             self.remade = Some(Instant::now());
-            index.make(floor, (edited.after, edited.upto), &[edited])?;
+            index.make(floor, (edited.after, edited.upto), &[edited], ends)?;
             return Ok(true);
         }
         if self.is_soiled {

@@ -2,6 +2,7 @@
 //! anew.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustc_hash::FxHashMap;
 
@@ -101,12 +102,12 @@ impl PgIndexer {
         Ok(true)
     }
 
-    fn fill(&mut self) -> Result<bool, Error> {
+    fn fill(&mut self, ends: &AtomicBool) -> Result<bool, Error> {
         if !self.begin()? {
             return Ok(false);
         }
         let Some(index) = &mut self.index else { return Ok(false) };
-        let is_more = self.filler.fill(index)?;
+        let is_more = self.filler.fill(index, ends)?;
         if !index.is_swept {
             index.clean()?;
         }
@@ -120,8 +121,8 @@ impl Indexer for PgIndexer {
         self.begin().map(drop).map_err(Into::into)
     }
 
-    fn pass(&mut self) -> Result<bool, Error> {
-        let filled = self.fill();
+    fn pass(&mut self, ends: &AtomicBool) -> Result<bool, Error> {
+        let filled = self.fill(ends);
         if filled.is_err() {
             // A transaction may be open, tables may be missing.
             self.index = None;
@@ -155,6 +156,7 @@ impl PgIndexWriter {
         &mut self,
         floor: EntryId,
         (after, upto): (EntryId, EntryId),
+        ends: &AtomicBool,
     ) -> Result<(SegmentDraft, usize, Option<i64>), Error> {
         let sql = "SELECT id, conversation, kind, body, changed, re, tags, time FROM entry
                    WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3";
@@ -194,7 +196,7 @@ impl PgIndexWriter {
                     }
                 }
             }
-            if rows.is_empty() {
+            if rows.is_empty() || ends.load(Relaxed) {
                 return Ok((draft, all, due));
             }
         }
@@ -276,8 +278,12 @@ impl Filled for PgIndexWriter {
         floor: EntryId,
         within: (EntryId, EntryId),
         _old: &[Segment],
+        ends: &AtomicBool,
     ) -> Result<(), Error> {
-        let (mut draft, size, due) = self.draft(floor, within)?;
+        let (mut draft, size, due) = self.draft(floor, within, ends)?;
+        if ends.load(Relaxed) {
+            return Ok(());
+        }
         self.is_swept = false;
         self.on.execute("BEGIN")?;
         let number = one(&self.on.query("SELECT papo_search_make()", &[])?)?.get(0)?;

@@ -1,6 +1,7 @@
 //! Filling the index from the database, each through a connection of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -72,9 +73,9 @@ impl Indexer for SqliteIndexer {
         Ok(())
     }
 
-    fn pass(&mut self) -> Result<bool, Error> {
+    fn pass(&mut self, ends: &AtomicBool) -> Result<bool, Error> {
         self.open()?;
-        let filled = self.filler.fill(&mut self.index);
+        let filled = self.filler.fill(&mut self.index, ends);
         if let Err(e) = &filled
             && e.cause() == Cause::Damaged
         {
@@ -215,12 +216,16 @@ impl Filled for IndexWriter {
         floor: EntryId,
         (after, upto): (EntryId, EntryId),
         old: &[Segment],
+        ends: &AtomicBool,
     ) -> Result<(), Error> {
         let on = self.on()?;
         let mut draft = SegmentDraft::new(after);
         let (mut size, mut at) = (0, after.max(floor));
         let mut due = None;
         while let Some((last, read)) = self.add(at, upto, &mut draft, &mut due)? {
+            if ends.load(Relaxed) {
+                return Ok(());
+            }
             at = last;
             size += read;
         }
@@ -231,9 +236,10 @@ impl Filled for IndexWriter {
             .optional()?
             .unwrap_or_default();
         run(on, "BEGIN IMMEDIATE")?;
-        let written = write(on, draft, (after, upto), (size, stamp, floor, self.seen, due), old);
-        run(on, if written.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-        written
+        let facts = (size, stamp, floor, self.seen, due);
+        let written = write(on, draft, (after, upto), facts, old, ends);
+        run(on, if matches!(written, Ok(true)) { "COMMIT" } else { "ROLLBACK" })?;
+        written.map(drop)
     }
 
     fn often_edited(&mut self, all: &[Segment]) -> Result<Option<Segment>, Error> {
@@ -375,13 +381,15 @@ fn stale(on: &Connection) -> Result<Option<Segment>, Error> {
 /// was noted when it was made; and when the first of its messages expires.
 type Facts = (usize, (i64, i64), EntryId, EntryId, Option<i64>);
 
+/// Writes a segment; returns whether it did not end meanwhile.
 fn write(
     on: &Connection,
     mut draft: SegmentDraft,
     (after, upto): (EntryId, EntryId),
     (size, (time, conversation), floor, seen, due): Facts,
     old: &[Segment],
-) -> Result<(), Error> {
+    ends: &AtomicBool,
+) -> Result<bool, Error> {
     for segment in old {
         drop_segment(on, segment.id.0)?;
     }
@@ -410,8 +418,12 @@ fn write(
     let mut insert = on.prepare(&format!("INSERT INTO words_{id} VALUES(?1, ?2)"))?;
     for conversation in all {
         for (word, ids) in draft.take(conversation) {
+            if ends.load(Relaxed) {
+                return Ok(false);
+            }
             insert.execute(params![key(conversation, &word), ids])?;
         }
     }
-    set_seen(on, seen)
+    set_seen(on, seen)?;
+    Ok(true)
 }
