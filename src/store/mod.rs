@@ -111,8 +111,8 @@ pub trait Indexer: Send {
     /// The store's reason. The next pass goes on, with a new index if this one was damaged.
     fn pass(&mut self, ends: &AtomicBool) -> Result<bool, Error>;
 
-    /// How many of the newest entries are not in the index, as of the last pass: the ids between the
-    /// last one that is and the newest one. A search reads these in the log.
+    /// How many of the newest entries are not in the index, as of the last pass; where a few ids were
+    /// given to no entry, they count. A search reads these in the log.
     fn lag(&self) -> u64;
 }
 

@@ -10,6 +10,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Instant;
 
+use crate::files::ends;
 use crate::process::{self, Home, PASSWORD, PATIENCE, Papod, run};
 use papo::limits;
 
@@ -226,6 +227,31 @@ fn the_lag_of_the_index_is_told() {
     fs::remove_dir(&index).unwrap();
     until(&|lag| lag == 0.0);
     assert_eq!(search(), 2);
+    papod.stop();
+}
+
+/// The ids of a restored database jump, so there are fewer entries than ids.
+#[test]
+fn the_lag_of_the_index_is_counted_in_entries() {
+    let home = Home::new();
+    let (papod, _) = start(&home);
+    let mut ana = papod.register("ana");
+    for _ in 0..9 {
+        ana.send("ana", "hello");
+    }
+    papod.stop();
+    let saved = home.path().join("saved.db");
+    fs::rename(home.db(), &saved).unwrap();
+    let restored = Home::new();
+    ends(0, &restored.db(), &["--restore", saved.to_str().unwrap()]);
+    let (papod, address) = start(&restored);
+    assert_eq!(scrape(address)["papod_search_lag"], 9.0);
+    let mut ana = papod.login_quietly("ana");
+    assert!(ana.send("ana", "hello") > 1_000_000);
+    let begun = Instant::now();
+    while scrape(address)["papod_search_lag"] != 10.0 {
+        assert!(begun.elapsed() < PATIENCE, "{}", papod.log());
+    }
     papod.stop();
 }
 

@@ -12,6 +12,12 @@ use crate::entry::EntryId;
 use crate::limits;
 use crate::store::Error;
 
+/// The entries of a stretch of the log: the last one in it, and the first one beyond it.
+pub(in crate::store) type Stretch = (Option<EntryId>, Option<EntryId>);
+
+/// Ids of the log that are looked at together when its entries are counted.
+const STRETCH: i64 = 1 << 20;
+
 /// An index that is filled, with the log that it is of.
 pub(in crate::store) trait Filled {
     /// Drops segments of entries that have expired, up to `floor`. One that has some of them gets
@@ -24,6 +30,8 @@ pub(in crate::store) trait Filled {
     fn note(&mut self, end: EntryId) -> Result<bool, Error>;
     /// A segment with words of deleted texts.
     fn stale(&mut self) -> Result<Option<Segment>, Error>;
+    /// Of the entries above one and up to another.
+    fn stretch(&mut self, above: EntryId, upto: EntryId) -> Result<Stretch, Error>;
     /// The last of the entries above `end` that are to be indexed next, and their size: as many as
     /// have been noted, and no more than the first that reaches `most`.
     fn ahead(&mut self, end: EntryId, most: usize) -> Result<(EntryId, usize), Error>;
@@ -61,6 +69,8 @@ pub(in crate::store) struct Filler {
     newest: EntryId,
     floor: EntryId,
     end: EntryId,
+    /// Entries above that.
+    lag: u64,
 }
 
 impl Filler {
@@ -74,6 +84,7 @@ impl Filler {
             newest: EntryId(0),
             floor: EntryId(0),
             end: EntryId(0),
+            lag: 0,
         }
     }
 
@@ -88,14 +99,37 @@ impl Filler {
         (self.is_soiled, self.stale, self.end) = (true, None, EntryId(0));
     }
 
-    /// The log has reached an entry, and those up to `floor` have expired.
-    pub(in crate::store) fn saw(&mut self, newest: EntryId, floor: EntryId) {
+    /// The log has reached an entry, and those up to `floor` have expired. `stretch` is as
+    /// [`Filled::stretch`].
+    pub(in crate::store) fn saw<E>(
+        &mut self,
+        newest: EntryId,
+        floor: EntryId,
+        stretch: impl FnMut(EntryId, EntryId) -> Result<Stretch, E>,
+    ) -> Result<(), E> {
         (self.newest, self.floor) = (newest, floor);
+        self.count(stretch)
     }
 
-    /// Entries that are not indexed yet.
+    /// Entries that are not indexed yet, small gaps between their ids included.
     pub(in crate::store) fn lag(&self) -> u64 {
-        u64::try_from(self.newest.0 - self.end.max(self.floor).0).unwrap_or(0)
+        self.lag
+    }
+
+    /// Counts them without reading them all. Where the database was restored or imported, their ids
+    /// jump: there are fewer entries than ids.
+    fn count<E>(
+        &mut self,
+        mut stretch: impl FnMut(EntryId, EntryId) -> Result<Stretch, E>,
+    ) -> Result<(), E> {
+        let (mut at, mut lag) = (self.end.max(self.floor), 0);
+        while at < self.newest {
+            let (last, next) = stretch(at, EntryId(at.0.saturating_add(STRETCH)))?;
+            lag += last.map_or(0, |last| last.0.abs_diff(at.0));
+            at = next.map_or(self.newest, |next| EntryId(next.0 - 1));
+        }
+        self.lag = lag;
+        Ok(())
     }
 
     /// Does a part of what is to be done; returns whether there is more. See [`Indexer::pass`].
@@ -106,6 +140,15 @@ impl Filler {
         index: &mut impl Filled,
         ends: &AtomicBool,
     ) -> Result<bool, Error> {
+        let end = self.end;
+        let is_more = self.step(index, ends)?;
+        if self.end != end {
+            self.count(|above, upto| index.stretch(above, upto))?;
+        }
+        Ok(is_more)
+    }
+
+    fn step(&mut self, index: &mut impl Filled, ends: &AtomicBool) -> Result<bool, Error> {
         let floor = self.floor;
         self.is_soiled |= index.forget(floor)?;
         let all = index.segments()?;
@@ -142,5 +185,40 @@ impl Filler {
             self.is_soiled = !index.clean()?;
         }
         Ok(is_more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn what_lags_is_counted_across_jumps() {
+        let jump = limits::JUMP;
+        let runs = [1..=100, jump..=jump + 2_999_999, 3 * jump..=3 * jump + 9];
+        let ids: BTreeSet<i64> = runs.into_iter().flatten().collect();
+        let stretch = |above: EntryId, upto: EntryId| -> Result<Stretch, Error> {
+            let last = ids.range(above.0 + 1..=upto.0).next_back();
+            let next = ids.range(upto.0 + 1..).next();
+            Ok((last.copied().map(EntryId), next.copied().map(EntryId)))
+        };
+        let mut filler = Filler::new();
+        for (end, floor) in [
+            (0, 0),
+            (90, 0),
+            (90, 95),
+            (100, 0),
+            (jump + 7, 0),
+            (3 * jump + 2, 0),
+            (3 * jump + 9, 0),
+        ] {
+            filler.end = EntryId(end);
+            // The newest id may have been given to no entry yet.
+            filler.saw(EntryId(5 * jump), EntryId(floor), stretch).unwrap();
+            let left = ids.range(end.max(floor) + 1..).count() as u64;
+            assert_eq!(filler.lag(), left, "{end} {floor}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::entry::{ConversationId, EntryId};
 use crate::fold;
 use crate::limits;
 
-pub(super) use fill::{Filled, Filler};
+pub(super) use fill::{Filled, Filler, Stretch};
 #[cfg(feature = "postgres")]
 pub(super) use segment::are_neighbours;
 pub(super) use segment::{

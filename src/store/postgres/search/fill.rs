@@ -15,7 +15,7 @@ use crate::entry::{ConversationId, EntryId};
 use crate::limits;
 use crate::store::ids::encode;
 use crate::store::search::{
-    Filled, Filler, Segment, SegmentDraft, SegmentId, are_neighbours, key, size,
+    Filled, Filler, Segment, SegmentDraft, SegmentId, Stretch, are_neighbours, key, size,
 };
 use crate::store::{Error, Indexer};
 
@@ -80,7 +80,7 @@ impl PgIndexer {
     fn begin(&mut self) -> Result<bool, PgError> {
         if !self.source.leads() {
             self.index = None;
-            self.filler.saw(EntryId(0), EntryId(0));
+            self.filler.saw(EntryId(0), EntryId(0), |_, _| Ok::<_, PgError>((None, None)))?;
             return Ok(false);
         }
         if self.index.is_none() {
@@ -97,7 +97,8 @@ impl PgIndexer {
         if let Some(index) = &mut self.index {
             let rows = index.on.query(NEWEST, &[])?;
             let row = one(&rows)?;
-            self.filler.saw(EntryId(row.get(0)?), EntryId(row.get(1)?));
+            let (newest, floor) = (EntryId(row.get(0)?), EntryId(row.get(1)?));
+            self.filler.saw(newest, floor, |above, upto| stretch(&mut index.on, above, upto))?;
         }
         Ok(true)
     }
@@ -137,6 +138,17 @@ impl Indexer for PgIndexer {
 
 fn one(rows: &[PgRow]) -> Result<&PgRow, PgError> {
     rows.first().ok_or_else(|| PgError::Odd("a row is missing".into()))
+}
+
+/// See [`Filled::stretch`].
+fn stretch(on: &mut PgConnection, above: EntryId, upto: EntryId) -> Result<Stretch, PgError> {
+    let sql = "SELECT (SELECT max(id) FROM entry WHERE id > $1 AND id <= $2),
+                      (SELECT min(id) FROM entry WHERE id > $2)";
+    let rows = on.query(sql, &[Param::Int(above.0), Param::Int(upto.0)])?;
+    let row = one(&rows)?;
+    let id =
+        |at| -> Result<Option<EntryId>, PgError> { Ok(row.get::<Option<i64>>(at)?.map(EntryId)) };
+    Ok((id(0)?, id(1)?))
 }
 
 /// A segment, from its row.
@@ -263,6 +275,10 @@ impl Filled for PgIndexWriter {
     fn stale(&mut self) -> Result<Option<Segment>, Error> {
         let sql = "SELECT id, after, upto, size FROM search_segment WHERE stale LIMIT 1";
         Ok(self.on.query(sql, &[])?.first().map(segment).transpose()?)
+    }
+
+    fn stretch(&mut self, above: EntryId, upto: EntryId) -> Result<Stretch, Error> {
+        Ok(stretch(&mut self.on, above, upto)?)
     }
 
     fn ahead(&mut self, end: EntryId, most: usize) -> Result<(EntryId, usize), Error> {

@@ -13,7 +13,7 @@ use super::file::{SearchFile, belongs, seen, segments};
 use crate::entry::{ConversationId, EntryId};
 use crate::limits;
 use crate::store::ids::encode;
-use crate::store::search::{Filled, Filler, Segment, SegmentDraft, key, size};
+use crate::store::search::{Filled, Filler, Segment, SegmentDraft, Stretch, key, size};
 use crate::store::{Cause, Error, Indexer};
 
 /// Rows of the log that are read at once, in one read transaction, and their size.
@@ -58,7 +58,9 @@ impl Indexer for SqliteIndexer {
             .read
             .prepare_cached("SELECT entry, floor FROM newest")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        self.filler.saw(EntryId(newest), EntryId(floor));
+        let read = &self.index.read;
+        let stretch = |above, upto| stretch(read, above, upto);
+        self.filler.saw(EntryId(newest), EntryId(floor), stretch)?;
         if self.index.is_gone() {
             self.filler.opened();
             log::warn!("the index for searching is damaged or gone, and is made anew");
@@ -197,6 +199,10 @@ impl Filled for IndexWriter {
         stale(self.on()?)
     }
 
+    fn stretch(&mut self, above: EntryId, upto: EntryId) -> Result<Stretch, Error> {
+        stretch(&self.read, above, upto)
+    }
+
     fn ahead(&mut self, end: EntryId, most: usize) -> Result<(EntryId, usize), Error> {
         let sql = "SELECT id, octet_length(body) FROM entry WHERE id > ?1 AND id <= ?2 ORDER BY id";
         let mut query = self.read.prepare_cached(sql)?;
@@ -273,6 +279,15 @@ impl Filled for IndexWriter {
         }
         Ok(number("PRAGMA wal_checkpoint(TRUNCATE)")? == 0)
     }
+}
+
+/// See [`Filled::stretch`].
+fn stretch(read: &Connection, above: EntryId, upto: EntryId) -> Result<Stretch, Error> {
+    let sql = "SELECT (SELECT max(id) FROM entry WHERE id > ?1 AND id <= ?2),
+                      (SELECT min(id) FROM entry WHERE id > ?2)";
+    let id = |id: Option<i64>| id.map(EntryId);
+    let mut query = read.prepare_cached(sql)?;
+    Ok(query.query_row([above.0, upto.0], |row| Ok((id(row.get(0)?), id(row.get(1)?))))?)
 }
 
 /// Notes which segments have words of messages that have expired by `EXPIRE`: those that were due
