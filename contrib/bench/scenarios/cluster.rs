@@ -198,14 +198,15 @@ fn confirmed(what: &str) -> String {
     format!("{what}: messages confirmed")
 }
 
-fn cpu_each(what: &str, of: &str) -> String {
+/// What the CPU time of a message is called.
+pub fn cpu_each(what: &str, of: &str) -> String {
     format!("{what}: CPU of {of}, each")
 }
 
 /// Processes that share one kind of work, and what it is.
-type Processes = (&'static str, Vec<Pid>);
+pub type Processes = (&'static str, Vec<Pid>);
 
 /// CPU seconds of these processes so far. One that has ended counts no more.
-fn spent((_, processes): &Processes) -> f64 {
+pub fn spent((_, processes): &Processes) -> f64 {
     processes.iter().filter_map(|process| machine::cpu(*process).ok()).sum()
 }

@@ -1,15 +1,18 @@
 //! `search`: `HIST … with` in a log of 1,000,000 messages, a fifth of them of the one who searches
 //! and a tenth in the conversation that is searched. First how fast the index is made of a log that
 //! has none; then how long one search takes that asks for 50 rows, on a server that has nothing else
-//! to do; and last what the index costs messages, which are sent with it and without.
+//! to do; then what the index costs messages, which are sent with it and without; and last all of
+//! that again on PostgreSQL, which shares all cores with papod and the load.
 
 use std::collections::HashMap;
 use std::fs;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Scenario;
+use super::{Scenario, cluster};
 use crate::child::Server;
-use crate::large::{Dice, Shape};
+use crate::cluster::{Cluster, url};
+use crate::large::{self, Dice, Shape};
 use crate::machine::Meter;
 use crate::net::{Net, Outputs, Peer};
 use crate::people::{ask, enter, enter_quietly, register, unexpected};
@@ -29,24 +32,91 @@ const COMMON: usize = 8;
 const RARE: usize = 20_000;
 const PAIRS: usize = 50;
 const IN_FLIGHT: usize = 16;
+/// What the rates of messages are called, and whether there is an index.
+const MESSAGES: [(&str, bool); 2] = [("messages, indexed", true), ("messages, not indexed", false)];
 /// Longer than it takes by far.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn run(bench: &mut Bench) -> Outcome<()> {
     let entries = if bench.quick { 100_000 } else { 1_000_000 };
     let shape = Shape { authors: 10, friends: 10, entries, long: 10, words: Some(WORDS) };
     let server = bench.papod_among(&shape)?;
-    let meter = Meter::start(server.pid())?;
-    let begun = Instant::now();
-    // What is not enough for a segment is never indexed.
-    while metric(&server, "papod_search_lag")? >= 512.0 {
-        std::thread::sleep(Duration::from_millis(5));
-        if begun.elapsed() > PATIENCE {
-            return Err("the index is not made".into());
+    searches(bench, &server, "")?;
+    drop(server);
+    for (what, is_indexed) in MESSAGES {
+        let folder = bench.next_folder();
+        if !is_indexed {
+            // No index can be made in its place.
+            fs::create_dir_all(folder.join("papo.db-search"))?;
+        }
+        let server = bench.papod()?;
+        messages(bench, &server, None, what)?;
+    }
+    match cluster::lacks(bench) {
+        None => on_postgres(bench, &shape),
+        Some(why) => {
+            eprintln!("bench: search on PostgreSQL is left out: {why}");
+            Ok(())
         }
     }
-    let spent = meter.stop()?;
-    bench.rate(Subject::Papod, "entries indexed", entries as f64, spent);
+}
+
+/// The same on PostgreSQL.
+fn on_postgres(bench: &mut Bench, shape: &Shape) -> Outcome<()> {
+    let folder = bench.next_folder();
+    *bench.starts += 1;
+    fs::create_dir(&folder)?;
+    large::make(&folder.join("papo.db"), shape)?;
+    let postgres = cluster::server(bench, &[])?;
+    let imported = cluster::imported(bench, &postgres, &folder.join("papo.db"))?;
+    let server = cluster::leader_on(bench, &imported)?;
+    searches(bench, &server, "PostgreSQL: ")?;
+    drop(server);
+    for (what, is_indexed) in MESSAGES {
+        let name = postgres.make_database();
+        let load = |bench: &mut Bench| -> Outcome<()> {
+            let server = cluster::leader_on(bench, &url(&[&postgres], &name))?;
+            messages(bench, &server, Some(&postgres), &format!("PostgreSQL: {what}"))
+        };
+        thread::scope(|scope| {
+            if !is_indexed {
+                // papod leaves the index to whoever has this lock, here a session that ends with
+                // the database.
+                scope.spawn(|| {
+                    postgres.ask(&name, "SELECT pg_advisory_lock(1885433939), pg_sleep(600)")
+                });
+                postgres
+                    .until(&name, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory'");
+            }
+            let done = load(bench);
+            postgres.drop_database(&name);
+            done
+        })?;
+    }
+    Ok(())
+}
+
+/// Has the index made, and searches.
+fn searches(bench: &mut Bench, server: &Server, on: &str) -> Outcome<()> {
+    let begun = Instant::now();
+    let lag_until = |is_enough: fn(f64) -> bool| -> Outcome<f64> {
+        loop {
+            let lag = metric(server, "papod_search_lag")?;
+            if is_enough(lag) {
+                return Ok(lag);
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(format!("{on}the index is not made: {lag} entries lack").into());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    // On PostgreSQL it is begun a moment after papod leads.
+    let all = lag_until(|lag| lag > 0.0)?;
+    let meter = Meter::start(server.pid())?;
+    // What is not enough for a segment is never indexed.
+    let rest = lag_until(|lag| lag < 512.0)?;
+    bench.rate(Subject::Papod, &format!("{on}entries indexed"), all - rest, meter.stop()?);
     let mut net = Net::new()?;
     let slots = enter_quietly(&mut net, server.address, &["a0".to_owned()])?;
     let mut dice = Dice(1);
@@ -60,18 +130,8 @@ fn run(bench: &mut Bench) -> Outcome<()> {
                 ask(&mut net, &slots, |_| format!("HIST {to} 50 with {words}\n"), "OK HIST")?;
                 times.add(asked.elapsed());
             }
-            bench.latencies(Subject::Papod, &format!("{kind}, {whence}"), &times);
+            bench.latencies(Subject::Papod, &format!("{on}{kind}, {whence}"), &times);
         }
-    }
-    drop((net, server));
-    for (what, is_indexed) in [("messages, indexed", true), ("messages, not indexed", false)] {
-        let folder = bench.next_folder();
-        if !is_indexed {
-            // No index can be made in its place.
-            fs::create_dir_all(folder.join("papo.db-search"))?;
-        }
-        let server = bench.papod()?;
-        messages(bench, &server, what)?;
     }
     Ok(())
 }
@@ -96,7 +156,12 @@ fn rare(dice: &mut Dice) -> String {
 }
 
 /// Messages of many words, from 50 sessions with some in flight each, to people who are away.
-fn messages(bench: &mut Bench, server: &Server, what: &str) -> Outcome<()> {
+fn messages(
+    bench: &mut Bench,
+    server: &Server,
+    postgres: Option<&Cluster>,
+    what: &str,
+) -> Outcome<()> {
     let mut net = Net::new()?;
     let away = bench.handles("away", PAIRS);
     register(&mut net, server.address, &away)?;
@@ -112,9 +177,16 @@ fn messages(bench: &mut Bench, server: &Server, what: &str) -> Outcome<()> {
     }
     net.drive(&mut saying, bench.warm_up())?;
     saying.done = 0;
+    let processes = ("PostgreSQL", postgres.map(Cluster::children).unwrap_or_default());
+    let before = cluster::spent(&processes);
     let meter = Meter::start(server.pid())?;
     net.drive(&mut saying, bench.time())?;
-    bench.rate(Subject::Papod, what, saying.done as f64, meter.stop()?);
+    let done = saying.done as f64;
+    bench.rate(Subject::Papod, what, done, meter.stop()?);
+    if postgres.is_some() {
+        let each = (cluster::spent(&processes) - before) / done;
+        bench.note(Subject::Papod, &cluster::cpu_each(what, processes.0), "µs", each * 1e6);
+    }
     Ok(())
 }
 
