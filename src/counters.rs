@@ -141,8 +141,8 @@ pub struct Counters {
     start: StartTime,
 }
 
-/// A gauge that exists only with TLS.
-const CERTIFICATE: &str = "certificate_expires_seconds";
+/// The name of a gauge that exists only with TLS: seconds since 1970.
+pub const CERTIFICATE: &str = "certificate_expires_seconds";
 
 /// When counting began.
 struct StartTime(Instant);

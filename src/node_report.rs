@@ -2,6 +2,7 @@
 //! their answers, and what limits are counted by.
 
 use crate::brake::Guess;
+use crate::counters::CERTIFICATE;
 use crate::entry::{AccountId, Millis};
 use crate::name::Handle;
 
@@ -53,23 +54,22 @@ pub struct NodeReport {
     pub stats: Vec<(String, u64)>,
 }
 
-/// What papods count of something that they share, so that the greatest number is the right one; all
-/// else is added up.
+/// What papods count of something that they share, so that the greatest number is the right one.
+/// Most else is added up.
 const SHARED: [&str; 6] =
     ["uptime_seconds", "term", "read_only", "standby", "standby_waits", "standby_behind_bytes"];
 
 /// Adds what other papods count to what this one does.
 pub fn add_up(rows: &mut [(String, u64)], others: &[NodeReport]) {
     for (name, value) in rows {
+        let of_all: fn(u64, u64) -> u64 = match &**name {
+            name if SHARED.contains(&name) => u64::max,
+            // Of several certificates the one that expires first.
+            CERTIFICATE => u64::min,
+            _ => u64::saturating_add,
+        };
         let same = others.iter().flat_map(|other| &other.stats).filter(|(of, _)| of == name);
-        let is_shared = SHARED.contains(&&**name);
-        *value =
-            same.fold(
-                *value,
-                |all, (_, more)| {
-                    if is_shared { all.max(*more) } else { all.saturating_add(*more) }
-                },
-            );
+        *value = same.fold(*value, |all, (_, more)| of_all(all, *more));
     }
 }
 
@@ -78,14 +78,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shared_is_not_added() {
+    fn what_cannot_be_added_is_not() {
         let row = |name: &str, value| (name.to_owned(), value);
-        let other = |term, logins| NodeReport {
-            stats: vec![row("term", term), row("logins", logins), row("unknown", 7)],
+        let rows = |term, logins, ends| {
+            vec![row("term", term), row("logins", logins), row(CERTIFICATE, ends)]
+        };
+        let other = |term, logins, ends| NodeReport {
+            stats: [rows(term, logins, ends), vec![row("unknown", 7)]].concat(),
             ..NodeReport::default()
         };
-        let mut rows = vec![row("term", 3), row("logins", 10), row("here", 1)];
-        add_up(&mut rows, &[other(3, 5), other(2, 6)]);
-        assert_eq!(rows, [row("term", 3), row("logins", 21), row("here", 1)]);
+        let mut all = [rows(3, 10, 2_000), vec![row("here", 1)]].concat();
+        add_up(&mut all, &[other(3, 5, 3_000), other(2, 6, 1_000)]);
+        assert_eq!(all, [rows(3, 21, 1_000), vec![row("here", 1)]].concat());
     }
 }

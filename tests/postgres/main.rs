@@ -61,3 +61,4 @@ mod team;
 #[path = "../wire/transcript/mod.rs"]
 mod transcript;
 mod trial;
+mod watched;

@@ -248,6 +248,18 @@ impl Papod {
         value.expect("the kernel counts it")
     }
 
+    /// What it serves for Prometheus, if it was told to.
+    pub fn metrics(&self) -> String {
+        let log = self.log();
+        let address = log.split_once("metrics at http://").unwrap().1.split('/').next().unwrap();
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.id()).expect("ids are small");
