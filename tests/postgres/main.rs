@@ -3,6 +3,7 @@
 
 #[path = "../store/bench.rs"]
 mod bench;
+mod clocks;
 #[allow(dead_code)] // The benchmark has some of it for itself.
 mod cluster;
 #[path = "../store/counting.rs"]
