@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::once::OnceKey;
 use crate::chat_flags::ChatFlag;
 use crate::entry::{Condition, Cursor, EntryId};
 use crate::limits;
@@ -29,6 +30,9 @@ pub enum Act {
     },
     /// Says a message again in another conversation.
     Forward { about: EntryId, to: Target, once: Option<Box<str>> },
+    /// Carries out an act that makes an entry, at most once under a key: for HTTP, whose keys hold
+    /// for more than `ONCE`.
+    Once { once: OnceKey, act: Box<Act> },
     /// Gives a message of its own another text.
     Edit { about: EntryId, body: String },
     /// Deletes a message.
@@ -110,6 +114,7 @@ impl Act {
             }
             // It may be due at once.
             Act::Schedule { act, .. } => Act::MARK + act.weight(),
+            Act::Once { act, .. } => 1 + act.weight(),
             Act::Unschedule { .. } | Act::Flag { .. } => Act::MARK,
             Act::Advance { .. } | Act::AdvanceIn { .. } => 1,
             Act::AdvanceAll { ids, .. } => Act::MOVE * ids.len().max(1),
@@ -146,6 +151,7 @@ impl Act {
             Act::Schedule { command: text, .. } | Act::SendFile { name: text, .. } => {
                 std::mem::take(text)
             }
+            Act::Once { act, .. } => act.take_text(),
             _ => Box::default(),
         }
     }
@@ -157,6 +163,7 @@ impl Act {
                 body.len()
             }
             Act::Schedule { command: text, .. } | Act::SendFile { name: text, .. } => text.len(),
+            Act::Once { act, .. } => act.bytes(),
             _ => 0,
         }
     }
@@ -174,6 +181,7 @@ impl Act {
             | Act::Answer { once: Some(_), .. }
             | Act::SendFile { once: Some(_), .. }
             | Act::Forward { once: Some(_), .. } => "ONCE",
+            Act::Once { act, .. } => act.verb(),
             Act::Send { .. } => "MSG",
             Act::Answer { .. } => "RE",
             Act::SendFile { .. } => "FILE",

@@ -1,6 +1,7 @@
 //! Answers and forwarded messages: messages that come from an earlier one.
 
-use super::messages::{Destination, NewFile, NewMessage, OnceKey};
+use super::messages::{Destination, NewFile, NewMessage};
+use super::once::OnceKey;
 use super::stop::{Stop, both};
 use super::subject::Subject;
 use super::{Chat, Plan, Who};

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::messages::{NewFile, NewMessage, OnceKey};
+use super::messages::{NewFile, NewMessage};
+use super::once::OnceKey;
 use super::stop::{Stop, both};
 use super::{Chat, Effect, Plan, Who};
 use crate::entry::EntryTags;

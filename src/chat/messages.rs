@@ -20,9 +20,9 @@
 use std::sync::Arc;
 
 use memchr::memchr;
-use sha2::{Digest, Sha256};
 
 use super::devices::tagged;
+use super::once::OnceKey;
 use super::stop::{Stop, both};
 use super::{Chat, Effect, Plan, Who};
 use crate::entry::{
@@ -57,20 +57,6 @@ pub(super) struct NewFile {
     pub(super) file: FileRef,
     /// It was put for this message.
     pub(super) put: Option<Arc<PlacedFile>>,
-}
-
-/// A `ONCE` key, and the digest of what was sent under it.
-pub(super) struct OnceKey {
-    pub(super) key: Box<str>,
-    pub(super) digest: [u8; 32],
-}
-
-impl OnceKey {
-    /// `what` is the command without its text.
-    pub(super) fn new(key: &str, what: &str, text: &str) -> OnceKey {
-        let digest = Sha256::new().chain_update(what).chain_update([0]);
-        OnceKey { key: key.into(), digest: digest.chain_update(text).finalize().into() }
-    }
 }
 
 /// The conversation that a message goes into.
@@ -121,28 +107,6 @@ impl Chat {
             text: None,
             file: None,
         }))
-    }
-
-    /// The answer to a command that was sent before under the same `ONCE` key; refused if another
-    /// one was. `verb` is that of the command under the key.
-    pub(super) fn first_sent(
-        &self,
-        me: AccountId,
-        once: Option<&OnceKey>,
-        verb: &'static str,
-    ) -> Result<Option<Plan>, Stop> {
-        let Some(OnceKey { key, digest }) = once else { return Ok(None) };
-        match self.directory.once(me, key)? {
-            None => Ok(None),
-            Some(first) if first.digest == *digest => {
-                let reply = Reply::Sent { verb, id: first.id, time: first.time };
-                Ok(Some(Plan::Reply { verb: "ONCE", reply }))
-            }
-            Some(first) => {
-                let (key, message) = (key.clone(), first.id);
-                Err(Refusal::KeyReused { key, message }.into())
-            }
-        }
     }
 
     /// The conversation that a message from `me` goes into; refused if there is no such target, or
@@ -207,9 +171,7 @@ impl Chat {
         if let Some(OnceKey { key, digest }) = once {
             // Only a `FILE` said again needs it.
             let file = content.filter(|_| verb == "FILE");
-            let once = Once { digest, file, id: pos.id, time: now };
-            self.directory.learn_once(who.account, key.clone(), once.clone());
-            self.batch.changes.push(Change::Once { account: who.account, key, once });
+            self.learn_once(who, key, Once { digest, file, id: pos.id, time: now });
         }
         let reply = match content {
             Some(file) if verb == "FILE" => Reply::FileSent { id: pos.id, time: now, file },

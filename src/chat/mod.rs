@@ -26,6 +26,7 @@ pub mod later;
 mod marks;
 mod messages;
 mod moves;
+mod once;
 mod orders;
 mod people;
 mod rank;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 pub use act::Act;
 pub use audience::Awaited;
 use directory::Directory;
+pub use once::OnceKey;
 pub use orders::Order;
 pub use people::Newcomer;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -118,6 +120,8 @@ enum Plan {
     Reply { verb: &'static str, reply: Reply },
     /// Nothing changes, and what was put is not needed.
     FileReply { reply: Reply, put: Option<Arc<PlacedFile>> },
+    /// It is carried out, and noted under a key.
+    Once(Box<(OnceKey, Plan)>),
     /// A message is written.
     Send(messages::NewMessage),
     /// A mark is made.
@@ -258,6 +262,7 @@ impl Chat {
                 self.plan_file(who, to, name, once.as_deref(), put.as_ref())
             }
             Act::Forward { about, to, once } => self.plan_forward(who, *about, to, once.as_deref()),
+            Act::Once { once, act } => self.plan_once(who, once, act, now),
             Act::Edit { about, body } => self.plan_edit(who, *about, body, now),
             Act::Delete { about } => self.plan_delete(who, *about, now),
             Act::React { about, word } => self.plan_react(who, *about, word.as_deref()),
@@ -297,6 +302,7 @@ impl Chat {
                 self.placed(who, put);
                 self.answer(who, "ONCE", Ok(reply));
             }
+            Plan::Once(once) => self.once(who, *once, text, now),
             Plan::Send(message) => self.send(who, message, text, now),
             Plan::Mark(mark) => self.mark(who, *mark, text, now),
             Plan::Flag(plan) => self.flag(who, *plan, now),

@@ -3,8 +3,9 @@
 use base64ct::{Base64, Encoding};
 
 use super::answer::Denial;
-use super::link::{Link, final_of};
+use super::link::{Final, Link, final_of};
 use super::notice::must_fit;
+use crate::chat::OnceKey;
 use crate::entry::{EntryId, Millis};
 use crate::name::Target;
 use crate::wire::reply::Reply;
@@ -36,9 +37,38 @@ pub async fn say(
     said: &str,
     key: Option<&str>,
 ) -> Result<Published, Denial> {
-    link.send(&command("", target, said, key)?).await?;
-    sent(link).await
+    say_once(link, target, said, key, None).await
 }
+
+/// The same; with `once`, at most once under that key as well.
+///
+/// # Errors
+/// As for [`say`].
+pub async fn say_once(
+    link: &mut Link,
+    target: &Target,
+    said: &str,
+    key: Option<&str>,
+    once: Option<&OnceKey>,
+) -> Result<Published, Denial> {
+    published(link.ask(&command("", target, said, key)?, once).await)
+}
+
+/// What was made under a key, if something was.
+///
+/// # Errors
+/// Something else was asked for under the key, or papo cannot say.
+pub async fn made_once(link: &mut Link, once: &OnceKey) -> Result<Option<Published>, Denial> {
+    // There is no such message, so this changes nothing.
+    let edit = format!("EDIT {NOBODYS} -\n");
+    match link.ask(edit.as_bytes(), Some(once)).await {
+        Err(denial) if denial.code == 40401 => Ok(None),
+        reply => published(reply).map(Some),
+    }
+}
+
+/// The id of a message that there never is.
+const NOBODYS: i64 = i64::MAX;
 
 /// Adds bytes to the file that is about to be sent.
 ///
@@ -141,8 +171,7 @@ async fn waiting_under(
 /// papo cannot say.
 pub async fn first_under(link: &mut Link, key: &str) -> Result<Option<EntryId>, Denial> {
     // There is no such message, so this says what was sent under the key and sends nothing.
-    let nobodys = i64::MAX;
-    link.send(format!("ONCE {key} RE {nobodys} -\n").as_bytes()).await?;
+    link.send(format!("ONCE {key} RE {NOBODYS} -\n").as_bytes()).await?;
     match link.reply().await {
         Err(Denial { first: Some(id), .. }) => Ok(Some(id)),
         Err(denial) if denial.code == 40401 => Ok(None),
@@ -165,36 +194,40 @@ fn command(
     Ok(line)
 }
 
-/// The answer to a command that makes an entry.
-///
-/// # Errors
-/// It was refused.
-pub async fn sent(link: &mut Link) -> Result<Published, Denial> {
-    match link.reply().await? {
+/// What a command made that makes an entry.
+fn published(reply: Final) -> Result<Published, Denial> {
+    match reply? {
         Reply::Sent { id, time, verb: _ } => Ok(Published { id, time }),
         _ => Err(Denial::new(50001, "bug: this is not the answer to such a command")),
     }
 }
 
-/// Gives a message another text.
+/// Gives a message another text; with `once`, at most once under that key.
 ///
 /// # Errors
 /// papo refuses it.
-pub async fn edit(link: &mut Link, id: EntryId, said: &str) -> Result<Published, Denial> {
+pub async fn edit(
+    link: &mut Link,
+    id: EntryId,
+    said: &str,
+    once: Option<&OnceKey>,
+) -> Result<Published, Denial> {
     let mut line = format!("EDIT {} ", id.0).into_bytes();
     text::escape(said, &mut line);
     line.push(b'\n');
-    link.send(&line).await?;
-    sent(link).await
+    published(link.ask(&line, once).await)
 }
 
-/// Deletes a message.
+/// Deletes a message; with `once`, at most once under that key.
 ///
 /// # Errors
 /// papo refuses that.
-pub async fn delete(link: &mut Link, id: EntryId) -> Result<Published, Denial> {
-    link.send(format!("DEL {}\n", id.0).as_bytes()).await?;
-    sent(link).await
+pub async fn delete(
+    link: &mut Link,
+    id: EntryId,
+    once: Option<&OnceKey>,
+) -> Result<Published, Denial> {
+    published(link.ask(format!("DEL {}\n", id.0).as_bytes(), once).await)
 }
 
 /// Strikes a message to a target that was put off.

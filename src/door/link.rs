@@ -13,6 +13,7 @@ use memchr::memchr;
 
 use super::answer::Denial;
 use super::who::Login;
+use crate::chat::OnceKey;
 use crate::entry::SessionId;
 use crate::limits;
 use crate::live_limits::Limit;
@@ -220,6 +221,24 @@ impl Link {
                 self.line().await?;
             },
         }
+    }
+
+    /// Carries out a command, which is handed over as a line. With a key it is done at most once
+    /// under that, and answered in the same way then.
+    ///
+    /// # Errors
+    /// The command is refused, or the session has ended.
+    pub async fn ask(&mut self, line: &[u8], once: Option<&OnceKey>) -> Final {
+        if once.is_some() {
+            self.far.set_once(once.cloned());
+        }
+        self.send(line).await?;
+        let reply = self.reply().await;
+        if once.is_some() {
+            // It may have been refused before it was anything to carry out.
+            self.far.set_once(None);
+        }
+        reply
     }
 
     /// Hands over a line if there is room for it. Returns whether there was.

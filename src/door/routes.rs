@@ -194,13 +194,9 @@ impl HttpConnection {
             // Or the message would be sent, and the wait refused.
             commands::must_be_whole(link).await?;
         }
-        let said = match (sequence, key) {
-            // A key belongs to the message that was sent under it, whatever comes with it later.
-            (Some(_), Some(key)) if commands::first_under(link, key).await?.is_some() => {
-                commands::say(link, target, &text, Some(key)).await?
-            }
-            (Some(sequence), _) => sequence.say(link, me, topic, &text).await?,
-            (None, _) => commands::say(link, target, &text, *key).await?,
+        let said = match sequence {
+            Some(sequence) => sequence.say(link, me, topic, &text, *key).await?,
+            None => commands::say(link, target, &text, *key).await?,
         };
         if let Some(wait) = wait {
             link.send(format!("WAIT {} {wait}\n", said.id.0).as_bytes()).await?;
@@ -312,15 +308,21 @@ impl HttpConnection {
         body::read(head, &mut self.stream, limits::HTTP_HEAD).await?;
         let (topic, sequence) = (Topic::new(name)?, Sequence::new(id)?);
         let target = topic.target()?;
-        let (id, time) = match sequence.later() {
-            Some(number) => {
+        let once = publish::key(head)?.map(|key| sequence.once(key, "DELETE", target, ""));
+        let first = match &once {
+            Some(once) => commands::made_once(link, once).await?,
+            None => None,
+        };
+        let (id, time) = match (first, sequence.later()) {
+            (Some(first), _) => (written_id(first.id), first.time),
+            (None, Some(number)) => {
                 commands::strike(link, number, target).await?;
                 (sequence.spelled.clone(), self.now())
             }
-            None => {
+            (None, None) => {
                 let id = sequence.message(link, target).await?;
                 sequence::must_be_in(link, me, &topic, id).await?;
-                let deleted = commands::delete(link, id).await?;
+                let deleted = commands::delete(link, id, once.as_ref()).await?;
                 (written_id(deleted.id), deleted.time)
             }
         };

@@ -12,6 +12,7 @@ use super::commands::{self, Published, written_id};
 use super::link::Link;
 use super::notice::must_fit;
 use super::topics::{Scope, Topic};
+use crate::chat::OnceKey;
 use crate::entry::EntryId;
 use crate::limits;
 use crate::name::{Handle, Target};
@@ -95,7 +96,8 @@ impl Sequence {
         named.map_or_else(|| self.number(), Ok)
     }
 
-    /// Says a text: as the new one of its message, or in a message of its own.
+    /// Says a text: as the new one of its message, or in a message of its own; at most once under
+    /// the key of an `Idempotency-Key`.
     ///
     /// # Errors
     /// papo refuses it.
@@ -105,9 +107,23 @@ impl Sequence {
         me: &Handle,
         topic: &Topic,
         said: &str,
+        idempotency: Option<&str>,
     ) -> Result<Published, Denial> {
         let target = topic.target()?;
         must_fit(said)?;
+        let once = idempotency.map(|key| self.once(key, "PUT", target, said));
+        if let Some(once) = &once {
+            match commands::made_once(link, once).await {
+                Ok(Some(first)) => return Ok(first),
+                Ok(None) => {}
+                // It may be that of the same message without a sequence id.
+                Err(denial) if denial.code == 40905 => {
+                    return commands::say(link, target, said, idempotency).await;
+                }
+                Err(denial) => return Err(denial),
+            }
+        }
+        let once = once.as_ref();
         let (mut last, mut key) = (None, None);
         if self.is_name {
             (last, key) = self.named(link, target).await?;
@@ -122,7 +138,7 @@ impl Sequence {
             }
         }
         if let Some(id) = last {
-            match commands::edit(link, id, said).await {
+            match commands::edit(link, id, said, once).await {
                 // It was deleted meanwhile, or is so old that it was forgotten or that it may not be
                 // changed any more (`--amend`).
                 Err(denial)
@@ -131,7 +147,12 @@ impl Sequence {
                 edited => return edited,
             }
         }
-        commands::say(link, target, said, key.as_deref()).await
+        commands::say_once(link, target, said, key.as_deref(), once).await
+    }
+
+    /// What an `Idempotency-Key` is for: one request with one text.
+    pub fn once(&self, key: &str, method: &str, target: &Target, said: &str) -> OnceKey {
+        OnceKey::new(key, &format!("{method} {target} {}", self.spelled), said)
     }
 }
 

@@ -129,7 +129,10 @@ impl Session {
                     Ok(act) => match self.spend(&act, bytes) {
                         Ok(()) => {
                             all_bytes += bytes;
-                            acts.push(act);
+                            acts.push(match self.stream.take_once() {
+                                Some(once) => Act::Once { once, act: Box::new(act) },
+                                None => act,
+                            });
                             continue;
                         }
                         Err(TooFast(seconds)) => {
@@ -155,6 +158,7 @@ impl Session {
             Act::Send { .. }
             | Act::Answer { .. }
             | Act::Forward { .. }
+            | Act::Once { .. }
             | Act::Edit { .. }
             | Act::Delete { .. }
             | Act::React { .. }
@@ -191,6 +195,7 @@ impl Session {
             Act::Send { .. }
                 | Act::Answer { .. }
                 | Act::Forward { .. }
+                | Act::Once { .. }
                 | Act::Edit { .. }
                 | Act::Delete { .. }
                 | Act::React { .. }

@@ -10,6 +10,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
+use crate::chat::OnceKey;
 use crate::limits;
 
 /// One end. Dropping it without [`PipeEnd::shutdown`] is a reset: what the other end has not read is
@@ -24,6 +25,8 @@ pub struct PipeEnd {
 /// The bytes of one direction.
 #[derive(Default)]
 struct Ring {
+    /// The key for what is asked for next.
+    once: Option<Box<OnceKey>>,
     bytes: VecDeque<u8>,
     /// The writer has ended its side in order.
     is_finished: bool,
@@ -126,6 +129,16 @@ impl PipeEnd {
     /// Whether that many bytes fit now.
     pub fn has_room(&self, n: usize) -> bool {
         self.output().bytes.len() + n <= limits::PIPE
+    }
+
+    /// Has the next act that is written be carried out at most once under this key, or no longer.
+    pub fn set_once(&self, once: Option<OnceKey>) {
+        self.output().once = once.map(Box::new);
+    }
+
+    /// The key for the act that was read.
+    pub fn take_once(&self) -> Option<OnceKey> {
+        self.input().once.take().map(|once| *once)
     }
 
     /// Ends the writing side: the other end reads what was written, then the end.

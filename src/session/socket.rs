@@ -14,6 +14,7 @@ use rustix::net::{SocketAddrAny, SocketFlags, sockopt};
 use smol::Async;
 
 use super::pipe::PipeEnd;
+use crate::chat::OnceKey;
 use crate::limits;
 use crate::origin::Origin;
 
@@ -128,6 +129,14 @@ impl Socket {
         // poll(2) always reports `HUP` and `ERR`, requested or not.
         rustix::event::poll(&mut asked, Some(&Timespec::default()))?;
         Ok(asked[0].revents().intersects(PollFlags::HUP | PollFlags::ERR))
+    }
+
+    /// The key for the act that was read. Only a pipe has such, beside its lines.
+    pub(super) fn take_once(&self) -> Option<OnceKey> {
+        match self {
+            Socket::Tcp(_) | Socket::Unix(_) => None,
+            Socket::Pipe(end) => end.take_once(),
+        }
     }
 
     /// Bytes in the receive buffer; `usize::MAX` if the kernel does not say.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use super::certificates::Certificates;
 use super::socket::{Socket, now};
 use super::tls::Tls;
+use crate::chat::OnceKey;
 use crate::limits;
 
 /// A connected socket, with TLS or without.
@@ -53,6 +54,11 @@ impl Stream {
     pub fn unread(&self) -> usize {
         let decrypted = self.tls.as_ref().map_or(0, |tls| tls.unread());
         self.socket.unread().saturating_add(decrypted)
+    }
+
+    /// See `Socket::take_once`.
+    pub(super) fn take_once(&self) -> Option<OnceKey> {
+        self.socket.take_once()
     }
 
     /// Reads what is available: 0 at the end of the input, `None` if there is nothing now.

@@ -11,20 +11,29 @@ use crate::process::{PASSWORD, Papod};
 
 /// Asks a node something. Returns the answer, of which the head comes first.
 fn ask(node: &str, line: &str, handle: Option<&str>, body: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(node).unwrap();
-    let auth = handle.map_or(String::new(), |handle| {
-        let pair = Base64::encode_string(format!("{handle}:{PASSWORD}").as_bytes());
-        format!("Authorization: Basic {pair}\r\n")
-    });
+    let auth = handle.map_or(String::new(), basic);
     let length = body.len();
     let head = format!(
         "{line} HTTP/1.0\r\nHost: h\r\n{auth}Content-Length: {length}\r\nFilename: a.bin\r\n\r\n"
     );
-    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
+    let answer = exchange(node, &[head.as_bytes(), body].concat());
     assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
     answer
+}
+
+/// Sends a node a request, and returns the answer.
+fn exchange(node: &str, request: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(node).unwrap();
+    stream.write_all(request).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    answer
+}
+
+/// The line that says who asks.
+fn basic(handle: &str) -> String {
+    let pair = Base64::encode_string(format!("{handle}:{PASSWORD}").as_bytes());
+    format!("Authorization: Basic {pair}\r\n")
 }
 
 /// The path of the link in an answer.
@@ -32,6 +41,35 @@ fn link(answer: &[u8]) -> String {
     let text = String::from_utf8_lossy(answer);
     let rest = text.split("\"url\":\"http://h").nth(1).unwrap_or_else(|| panic!("{text}"));
     rest.split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_key_is_for_one_change_on_all_nodes() {
+    let db = PathBuf::from(cluster().database());
+    let nodes = [(); 2].map(|()| Papod::start_with(&db, ["--http", "127.0.0.1:0"]));
+    nodes[0].until_logged("this node leads");
+    let ways = [0, 1].map(|n| nodes[n].way("http://"));
+    drop((nodes[0].register("ana"), nodes[1].register("bob")));
+    let json = |node: usize, line: &str, key: &str, text: &str| {
+        let auth = basic("ana");
+        let lines = format!("{auth}Idempotency-Key: {key}\r\nMessage: {text}\r\n");
+        let answer = exchange(&ways[node], format!("{line} HTTP/1.0\r\n{lines}\r\n").as_bytes());
+        String::from_utf8(answer).unwrap().split("\r\n\r\n").nth(1).unwrap().to_owned()
+    };
+    let begun = json(1, "PUT /bob/job", "k1", "begun");
+    let done = json(0, "PUT /bob/job", "k2", "done");
+    for node in [0, 1] {
+        assert_eq!(json(node, "PUT /bob/job", "k1", "begun"), begun);
+        assert_eq!(json(node, "PUT /bob/job", "k2", "done"), done);
+        assert!(json(node, "PUT /bob/job", "k1", "other").contains("40905"));
+        assert!(json(node, "PUT /bob", "k2", "done").contains("40905"));
+    }
+    let deleted = json(1, "DELETE /bob/job", "k3", "");
+    assert!(json(0, "PUT /bob/job", "k4", "anew").contains("\"message\":\"anew\""));
+    assert_eq!(json(0, "DELETE /bob/job", "k3", ""), deleted);
+    let told = ask(&ways[1], "GET /ana/json?poll=1", Some("bob"), b"");
+    assert_eq!(String::from_utf8_lossy(&told).matches("\"message\":\"anew\"").count(), 1);
+    nodes.into_iter().rev().for_each(Papod::stop);
 }
 
 #[test]

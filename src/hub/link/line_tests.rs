@@ -8,8 +8,8 @@ use rustls::Connection;
 use super::frames::{Seated, SourceOutbox, ToLeader, decode, encode};
 use super::keys::{self, NodeKey};
 use super::line::{Line, line};
-use crate::chat::Act;
-use crate::entry::{AccountId, Key, MoveNumber};
+use crate::chat::{Act, OnceKey};
+use crate::entry::{AccountId, EntryId, Key, MoveNumber};
 use crate::name::Target;
 use crate::origin::Origin;
 use crate::wire::request::Events;
@@ -99,9 +99,11 @@ fn frames_come_out_as_they_went_in() {
     };
     let to = Target::new("#team").unwrap();
     let act = Act::Send { to, body: "é\n\\".into(), once: Some("key".into()) };
+    let edit = Box::new(Act::Edit { about: EntryId(2), body: "x".into() });
+    let once = Act::Once { once: OnceKey::new("key", "PUT", "x"), act: edit };
     let frames = vec![
         ToLeader::Hello(vec![seated]),
-        ToLeader::Acts { session: 17, acts: vec![act] },
+        ToLeader::Acts { session: 17, acts: vec![act, once] },
         ToLeader::Fell { session: 17 },
     ];
     let packet = encode(&frames);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{as_user, ask, start, subscribe};
+use super::{Web, as_user, ask, start, subscribe};
 use crate::process::Home;
 
 /// What an event says about which message.
@@ -225,6 +225,65 @@ fn a_retry_of_what_is_said_later_or_changes_a_message_does_it_once() {
         (&"000000000002".into(), &"000000000003".into())
     );
     bob.until("EDIT 3 ");
+    bob.has_heard_all();
+}
+
+#[test]
+fn a_key_is_for_one_change_of_a_message() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let (mut ana, mut bob) = (papod.register("ana"), papod.register("bob"));
+    let send = |line: &str, key: &str, text: &str| {
+        ask(web, line, &format!("{}Idempotency-Key: {key}\r\n", as_user("ana")), text)
+    };
+    // The first under a name, a change, and a change that changes nothing.
+    let begun = send("PUT /bob/job", "k1", "begun");
+    assert_eq!(told(&begun.json()), "message|000000000001|job|begun");
+    let half = send("PUT /bob/job", "k2", "half");
+    assert_eq!(told(&half.json()), "message|000000000002|job|half");
+    let same = send("PUT /bob/job", "k3", "half");
+    assert_eq!(same.body, half.body);
+    let done = send("POST /bob/job", "k4", "done");
+    assert_eq!(told(&done.json()), "message|000000000003|job|done");
+    // A retry that comes late does not bring back what was said then.
+    let sequence = format!("{}SID: job\r\nIdempotency-Key: k1\r\n", as_user("ana"));
+    assert_eq!(ask(web, "POST /bob", &sequence, "begun").body, begun.body);
+    for (key, text, first) in
+        [("k1", "begun", &begun), ("k2", "half", &half), ("k3", "half", &same)]
+    {
+        assert_eq!(send("PUT /bob/job", key, text).body, first.body, "{key}");
+        for (line, text) in [
+            ("PUT /bob/job", "other"),
+            ("PUT /bob/other", text),
+            ("PUT /ana/job", text),
+            ("PUT /bob", text),
+            ("PUT /bob", "other"),
+            ("DELETE /bob/job", ""),
+        ] {
+            assert_eq!(send(line, key, text).denied(), (409, 40905), "{line} {key} {text}");
+        }
+    }
+    // So is a deletion, also when there is another message under the name by then.
+    let deleted = send("DELETE /bob/job", "k5", "");
+    assert_eq!(told(&deleted.json()), "message_delete|000000000004|job|-");
+    assert_eq!(send("PUT /bob/job", "k6", "anew").json()["id"], "000000000005");
+    assert_eq!(send("DELETE /bob/job", "k5", "").body, deleted.body);
+    assert_eq!(send("PUT /bob/job", "k5", "x").denied(), (409, 40905));
+    assert_eq!(send("PUT /bob/job", "k2", "half").body, half.body);
+    // What was refused leaves its key free, and a key is for one request of a connection.
+    assert_eq!(send("PUT /bob/000000000099", "k7", "x").denied(), (404, 40401));
+    let (mut one, me, key) = (Web::connect(web), as_user("ana"), "Idempotency-Key: k7\r\n");
+    let mut on_one = |line: &str, key: &str, text: &str| {
+        let length = text.len();
+        let head = format!("{line} HTTP/1.1\r\nHost: h\r\n{me}Content-Length: {length}\r\n");
+        one.write(format!("{head}{key}\r\n{text}"));
+        one.got()
+    };
+    assert_eq!(on_one("PUT /bob/job", key, "again").json()["id"], "000000000006");
+    assert_eq!(on_one("PUT /bob/job", "", "and again").json()["id"], "000000000007");
+    assert_eq!(on_one("PUT /bob/job", key, "again").json()["id"], "000000000006");
+    assert_eq!(ana.history("bob", 0).last().unwrap().body, "and again");
+    bob.until("EDIT 7 ");
     bob.has_heard_all();
 }
 
