@@ -56,7 +56,9 @@ impl Machines {
 
     /// A papod in this place.
     pub fn papod(&self, at: usize) -> Papod {
-        Papod::start_with(&self.pair.url(at), ["--node", &self.doors[at].to_string()])
+        let door = self.doors[at].to_string();
+        let flags = ["--node", &door, "--limit-registrations", "1000000"];
+        Papod::start_with(&self.pair.url(at), flags)
     }
 
     /// The node that has begun the newest term.

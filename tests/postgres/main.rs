@@ -17,6 +17,7 @@ mod failover;
 mod files;
 #[path = "../store/flags.rs"]
 mod flags;
+mod frozen;
 mod histories;
 #[path = "../store/holding.rs"]
 mod holding;

@@ -30,23 +30,6 @@ enum Point {
 const POINTS: [Point; 6] =
     [Point::Call, Point::Rows, Point::Commit, Point::Standby, Point::Answer, Point::Told];
 
-/// A batch with a message that begins with "stop" stays in its transaction while there is a row.
-const PAUSE: &str = "CREATE SCHEMA test;
-    CREATE TABLE test.pause(one boolean);
-    CREATE FUNCTION test.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        WHILE EXISTS(SELECT FROM test.pause) LOOP PERFORM pg_sleep(0.002); END LOOP;
-        RETURN NULL;
-    END $$;
-    CREATE CONSTRAINT TRIGGER pause AFTER INSERT ON entry DEFERRABLE INITIALLY DEFERRED
-        FOR EACH ROW WHEN (NEW.body LIKE 'stop %') EXECUTE FUNCTION test.wait()";
-
-const STAY: &str = "INSERT INTO test.pause VALUES (true)";
-
-const GO_ON: &str = "SET synchronous_commit = local; DELETE FROM test.pause";
-
-const IS_PAUSED: &str = "SELECT count(*) > 0 FROM pg_stat_activity
-    WHERE application_name = 'papod' AND wait_event = 'PgSleep'";
-
 const IS_AT_STANDBY: &str = "SELECT count(*) > 0 FROM pg_stat_activity
     WHERE application_name = 'papod' AND wait_event = 'SyncRep'";
 
@@ -74,21 +57,21 @@ impl Case<'_> {
         ways_of_others(self.machines, self.leader).for_each(Relay::cut);
         match self.point {
             Point::Call => ways.iter().for_each(|way| way.cut_before(self.body.as_bytes())),
-            _ => servers.run(STAY),
+            _ => servers.hold_batches(),
         }
         author.say(&format!("ONCE {} MSG bob {}", self.key(), self.body));
         if self.point == Point::Call {
             ways[0].until_cut();
             return;
         }
-        servers.until(IS_PAUSED);
+        servers.until_one_is_held();
         match self.point {
             Point::Standby => servers.other().stop(),
             Point::Answer => ways.iter().for_each(|way| way.cut_toward(Toward::Client)),
             Point::Told => self.machines.links[self.leader].cut_toward(Toward::Client),
             _ => return,
         }
-        servers.run(GO_ON);
+        servers.let_batches_go();
         match self.point {
             Point::Standby => servers.until(IS_AT_STANDBY),
             Point::Answer => servers.until(&format!("SELECT count(*) = 1 {}", self.rows())),
@@ -112,7 +95,7 @@ impl Case<'_> {
             self.machines.nodes[self.leader].signal(Signal::STOP);
         }
         match self.point {
-            Point::Commit => self.machines.pair.run(GO_ON),
+            Point::Commit => self.machines.pair.let_batches_go(),
             Point::Standby => self.machines.pair.other().go_on(),
             _ => {}
         }
@@ -127,7 +110,7 @@ impl Case<'_> {
     fn mend(&mut self, was_killed: bool) {
         self.machines.pair.ways[self.leader].iter().for_each(Relay::mend);
         self.machines.links[self.leader].mend();
-        self.machines.pair.run(GO_ON);
+        self.machines.pair.let_batches_go();
         // The next one is not given more time.
         self.machines.pair.run("UPDATE term SET forced = false");
         if was_killed {
@@ -196,12 +179,12 @@ impl Case<'_> {
     }
 }
 
-/// Machines with two accounts, on which batches can be paused.
+/// Machines with two accounts, whose batches can be held.
 fn machines() -> Machines {
     let machines = Machines::start();
     machines.nodes[0].until_logged("this node leads");
     ["ana", "bob"].iter().for_each(|name| drop(machines.nodes[0].register(name)));
-    machines.pair.run(PAUSE);
+    machines.pair.can_hold_batches();
     machines
 }
 
@@ -236,12 +219,12 @@ fn what_only_a_failed_primary_has_is_never_shown() {
     let before = ana.send("bob", "before");
     ways_of_others(&machines, leader).for_each(Relay::cut);
     let servers = &mut machines.pair;
-    servers.run(STAY);
+    servers.hold_batches();
     ana.say("MSG bob stop here");
-    servers.until(IS_PAUSED);
+    servers.until_one_is_held();
     // From here on no other disk has it, whatever happens.
     servers.other().detach();
-    servers.run(GO_ON);
+    servers.let_batches_go();
     servers.until(IS_AT_STANDBY);
     machines.nodes[leader].kill();
     servers.primary_mut().kill();

@@ -21,6 +21,17 @@ const WAIT_FOR_STANDBY: &str = "ALTER SYSTEM SET synchronous_standby_names = '*'
 
 const IS_SYNC: &str = "SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'";
 
+/// While there is a row, a batch with a message that begins with "stop" stays in its transaction, with
+/// all its rows.
+const HOLD: &str = "CREATE SCHEMA test;
+    CREATE TABLE test.hold(one boolean);
+    CREATE FUNCTION test.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        WHILE EXISTS(SELECT FROM test.hold) LOOP PERFORM pg_sleep(0.002); END LOOP;
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON entry DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (NEW.body LIKE 'stop %') EXECUTE FUNCTION test.wait()";
+
 impl ServerPair {
     /// With a new database, and so many ways.
     pub fn start(ways: usize) -> ServerPair {
@@ -67,6 +78,28 @@ impl ServerPair {
     /// Waits until a question to the primary is answered with true.
     pub fn until(&self, sql: &str) {
         self.primary().until(&self.database, sql);
+    }
+
+    /// Makes what [`ServerPair::hold_batches`] needs. Papod has made its tables.
+    pub fn can_hold_batches(&self) {
+        self.run(HOLD);
+    }
+
+    /// From now on batches with a message that begins with "stop" stay in their transactions.
+    pub fn hold_batches(&self) {
+        self.run("INSERT INTO test.hold VALUES (true)");
+    }
+
+    pub fn until_one_is_held(&self) {
+        self.until(
+            "SELECT count(*) > 0 FROM pg_stat_activity
+             WHERE application_name = 'papod' AND wait_event = 'PgSleep'",
+        );
+    }
+
+    /// They go on to their commits, also while there is no standby.
+    pub fn let_batches_go(&self) {
+        self.run("SET synchronous_commit = local; DELETE FROM test.hold");
     }
 
     /// The standby becomes the primary. Nothing is confirmed until it has a standby.

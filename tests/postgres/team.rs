@@ -58,27 +58,33 @@ impl People {
         }
     }
 
-    /// A session of somebody on some node.
-    pub fn log_in(&self, next: &mut usize, handle: &str, how: &str) -> Client {
+    /// A connection to the next node that says something.
+    pub fn connect(&self, next: &mut usize) -> Client {
         let until = Instant::now() + self.patience * 2;
         loop {
             *next += 1;
             let addresses = self.addresses.lock().unwrap();
             let address = addresses[*next % addresses.len()];
             drop(addresses);
+            assert!(Instant::now() < until, "no node answers");
+            if let Some(client) = greeted(address) {
+                client.socket().set_read_timeout(Some(self.patience)).unwrap();
+                return client;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// A session of somebody on some node.
+    pub fn log_in(&self, next: &mut usize, handle: &str, how: &str) -> Client {
+        let until = Instant::now() + self.patience * 2;
+        loop {
             assert!(Instant::now() < until, "no node lets {handle} in");
-            match greeted(address) {
-                Some(mut client) => {
-                    client.socket().set_read_timeout(Some(self.patience)).unwrap();
-                    let line = format!("LOGIN {handle} {PASSWORD}{how}\n");
-                    let said = client.socket().write_all(line.as_bytes());
-                    if said.is_ok()
-                        && client.next_line().is_some_and(|line| line.starts_with("OK LOGIN"))
-                    {
-                        return client;
-                    }
-                }
-                None => thread::sleep(Duration::from_millis(1)),
+            let mut client = self.connect(next);
+            let line = format!("LOGIN {handle} {PASSWORD}{how}\n");
+            let said = client.socket().write_all(line.as_bytes());
+            if said.is_ok() && client.next_line().is_some_and(|line| line.starts_with("OK LOGIN")) {
+                return client;
             }
         }
     }

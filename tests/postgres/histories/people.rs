@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::process::{Client, Dice, Entry, id};
+use crate::process::{Client, Dice, Entry, PASSWORD, id};
 use crate::team::People;
 
 /// How many people there are: each has three sessions.
@@ -41,7 +41,7 @@ pub struct WrittenMessage {
     pub body: String,
 }
 
-/// An attempt to have a group of a name that others want too.
+/// An attempt to have a group, or an account, of a name that others want too.
 pub struct Attempt {
     pub name: String,
     /// `None`: it is not known.
@@ -145,13 +145,19 @@ pub fn write(world: &World, n: usize, mut dice: Dice) -> (Vec<WrittenMessage>, V
     while !world.is_over() {
         let count = all.len();
         if count % 40 == 39 {
-            let name = format!("#race{}", count / 40);
-            let answered = answer(&mut client, &format!("GROUP NEW {name}"), "GROUP");
+            let round = count / 40;
+            let (name, line, verb) = match round % 2 {
+                0 => (format!("#race{round}"), format!("GROUP NEW #race{round}"), "GROUP"),
+                _ => (format!("race{round}"), format!("REG race{round} {PASSWORD}"), "REG"),
+            };
+            // An account is made by somebody who is not logged in.
+            let mut newcomer = (verb == "REG").then(|| world.people.connect(&mut next));
+            let answered = answer(newcomer.as_mut().unwrap_or(&mut client), &line, verb);
             let won = match answered {
                 Some((_, line)) if line.starts_with("OK ") => Some(true),
-                Some((_, line)) if line.starts_with("ERR GROUP taken ") => Some(false),
+                Some((_, line)) if line.starts_with(&format!("ERR {verb} taken ")) => Some(false),
                 Some((_, line)) => {
-                    assert!(line.starts_with("ERR GROUP storage "), "{line}");
+                    assert!(line.contains(" storage "), "{line}");
                     None
                 }
                 None => {
