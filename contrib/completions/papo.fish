@@ -68,7 +68,7 @@ complete -c papo -n "__fish_papo_needs_command" -f -a "logout" -d 'Revoke the st
 complete -c papo -n "__fish_papo_needs_command" -f -a "passwd" -d 'Change the password'
 complete -c papo -n "__fish_papo_needs_command" -f -a "token" -d 'List, create and revoke tokens'
 complete -c papo -n "__fish_papo_needs_command" -f -a "raw" -d 'Log in, and speak the protocol on standard input and output'
-complete -c papo -n "__fish_papo_using_subcommand send" -l wait -d 'Wait until everyone has received it or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
+complete -c papo -n "__fish_papo_using_subcommand send" -l wait -d 'Wait until everyone has received it (also without a value) or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
 read\t'Until everyone has read it'
 answered\t'Until somebody has answered it'"
 complete -c papo -n "__fish_papo_using_subcommand send" -l timeout -d 'How long to wait, 1 to 86400 [default: 86400]' -r
@@ -92,7 +92,7 @@ complete -c papo -n "__fish_papo_using_subcommand ask" -l ca -d 'PEM file of cer
 complete -c papo -n "__fish_papo_using_subcommand ask" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand ask" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c papo -n "__fish_papo_using_subcommand re" -l wait -d 'Wait until everyone has received it or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
+complete -c papo -n "__fish_papo_using_subcommand re" -l wait -d 'Wait until everyone has received it (also without a value) or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
 read\t'Until everyone has read it'
 answered\t'Until somebody has answered it'"
 complete -c papo -n "__fish_papo_using_subcommand re" -l timeout -d 'How long to wait, 1 to 86400 [default: 86400]' -r
@@ -107,7 +107,7 @@ complete -c papo -n "__fish_papo_using_subcommand re" -l lossy -d 'Send any inpu
 complete -c papo -n "__fish_papo_using_subcommand re" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand re" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand re" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c papo -n "__fish_papo_using_subcommand fwd" -l wait -d 'Wait until everyone has received it or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
+complete -c papo -n "__fish_papo_using_subcommand fwd" -l wait -d 'Wait until everyone has received it (also without a value) or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
 read\t'Until everyone has read it'
 answered\t'Until somebody has answered it'"
 complete -c papo -n "__fish_papo_using_subcommand fwd" -l timeout -d 'How long to wait, 1 to 86400 [default: 86400]' -r
@@ -122,7 +122,7 @@ complete -c papo -n "__fish_papo_using_subcommand fwd" -s 4 -d 'Use IPv4 address
 complete -c papo -n "__fish_papo_using_subcommand fwd" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand fwd" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand file" -l name -d 'Send it under this name, not under its own' -r
-complete -c papo -n "__fish_papo_using_subcommand file" -l wait -d 'Wait until everyone has received it or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
+complete -c papo -n "__fish_papo_using_subcommand file" -l wait -d 'Wait until everyone has received it (also without a value) or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
 read\t'Until everyone has read it'
 answered\t'Until somebody has answered it'"
 complete -c papo -n "__fish_papo_using_subcommand file" -l timeout -d 'How long to wait, 1 to 86400 [default: 86400]' -r

@@ -14,8 +14,9 @@ use crate::wire::rows::condition;
 /// What becomes of a message after it was sent.
 #[derive(Args)]
 pub struct SendFlags {
-    /// Wait until everyone has received it or read it, or somebody has answered it
+    /// Wait until everyone has received it (also without a value) or read it, or somebody has answered it
     #[arg(long, value_enum, value_name = "delivered|read|answered", hide_possible_values = true)]
+    #[arg(num_args = 0..=1, default_missing_value = "delivered")]
     pub wait: Option<Wait>,
     /// How long to wait, 1 to 86400 [default: 86400]
     #[arg(long, value_name = "SECONDS", requires = "wait", value_parser = numbers::up_to::<u64>(limits::WAIT_MAX))]

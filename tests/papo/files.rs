@@ -184,6 +184,13 @@ fn sending_a_file_waits_for_its_readers() {
     bob.until("MSG 2 ");
     bob.say("READ 2");
     assert_eq!(running.finish(), (Some(0), vec![], vec![]));
+    // Alone, it waits until everyone has received it.
+    let running =
+        Running::start(&mut folder.papo(&place, "ana", &["file", "bob", "a.txt", "--wait"]));
+    assert_eq!(running.line(), "3");
+    bob.until("MSG 3 ");
+    bob.say("ACK 3");
+    assert_eq!(running.finish(), (Some(0), vec![], vec![]));
 }
 
 #[test]
