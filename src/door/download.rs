@@ -1,7 +1,8 @@
 //! `GET /file/<id>`: the bytes of a file, by a link or with a login.
 
-use super::answer::{Denial, head as answer_head};
+use super::answer::{Denial, Response, head as answer_head};
 use super::attachment::kind;
+use super::range::ByteRange;
 use super::request::Head;
 use super::{Fault, HttpConnection, Outcome, body, commands};
 use crate::entry::{AccountId, EntryId, FileRef, FileState};
@@ -10,7 +11,7 @@ use crate::readers::Asker;
 use crate::store::Error;
 use crate::store::contents::ContentReader;
 
-/// Serves a file. `name` is what its link ends with; only its type comes from there.
+/// Serves a file, or a part of it. `name` is what its link ends with; only its type comes from there.
 pub(super) async fn run(
     on: &mut HttpConnection,
     head: &Head,
@@ -31,19 +32,38 @@ pub(super) async fn run(
         }
         Some(FileState::None) | None => return Err(Denial::no_message(id).into()),
     };
+    let tag = format!("\"{}\"", file.hash);
+    let range = ByteRange::of(head, file.bytes, &tag);
+    let part = match range {
+        Ok(part) => part,
+        Err(denial) => {
+            let headers = format!("Content-Range: bytes */{}\r\n", file.bytes);
+            return Ok(Outcome::Answer(Response { headers, ..Response::from(denial) }));
+        }
+    };
+    let (status, of_whole) = match part {
+        Some(ByteRange { from, end }) => {
+            (206, format!("Content-Range: bytes {from}-{}/{}\r\n", end - 1, file.bytes))
+        }
+        None => (200, String::new()),
+    };
+    let ByteRange { from: at, end } = part.unwrap_or(ByteRange { from: 0, end: file.bytes });
     // Whatever it is, it is saved and not shown as a page of this server.
     let more = format!(
         "Content-Length: {}\r\n\
+         {of_whole}\
+         Accept-Ranges: bytes\r\n\
+         ETag: {tag}\r\n\
          Content-Disposition: attachment\r\n\
          Content-Security-Policy: default-src 'none'; sandbox\r\n",
-        file.bytes
+        end - at
     );
-    let mut open = StoredFile { account, id, file, at: 0, reader: None };
+    let mut open = StoredFile { account, id, file, at, end, reader: None };
     let mut part = match head.method.as_str() {
         "HEAD" => Vec::new(),
         _ => open.next(on).await?,
     };
-    on.stream.push(answer_head(200, kind(name), false, &more).as_bytes());
+    on.stream.push(answer_head(status, kind(name), false, &more).as_bytes());
     while !part.is_empty() {
         on.stream.push(&part);
         on.stream.flush().await?;
@@ -84,14 +104,16 @@ struct StoredFile {
     account: AccountId,
     id: EntryId,
     file: FileRef,
+    /// What is left of it to be served: from here up to `end`.
     at: u64,
+    end: u64,
     reader: Option<Box<dyn ContentReader>>,
 }
 
 impl StoredFile {
     /// The next part; empty at the end.
     async fn next(&mut self, on: &mut HttpConnection) -> Result<Vec<u8>, Denial> {
-        let left = usize::try_from(self.file.bytes - self.at).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
         let (hash, at, length) = (self.file.hash, self.at, left.min(limits::FILE_ROW));
         if length == 0 {
             return Ok(Vec::new());

@@ -10,7 +10,7 @@
 //! so for hooks (of which a `form` may tell), and `notice` formats it; `delay` is about when it should be said, `sequence` about
 //! which message it changes, and `commands` has what the session is sent then. `upload` makes a file
 //! of a body, `attachment` says what is told about it, and `download` serves it, by a `file_link` or
-//! with a login; only this reads files itself, without a session. `stream_request` parses what a
+//! with a login, whole or a `range` of it; only this reads files itself, without a session. `stream_request` parses what a
 //! subscriber wants to follow, and `subscribe` follows it, from where `since` says (`history` finds
 //! it); `feed` turns it into `events`, which have four forms, and `websocket` has the frames. `routes`
 //! says what is where.
@@ -34,6 +34,7 @@ mod json;
 mod link;
 mod notice;
 mod publish;
+mod range;
 mod request;
 mod routes;
 mod sequence;

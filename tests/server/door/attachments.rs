@@ -107,6 +107,44 @@ fn a_body_that_is_no_text_becomes_a_file_with_a_link() {
 }
 
 #[test]
+fn a_download_that_broke_off_goes_on() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let (_ana, _bob) = (papod.register("ana"), papod.register("bob"));
+    // It has more than one of the parts in which it is read.
+    let bytes = some_bytes(100_003);
+    let link = &put(web, "/bob", &as_user("ana"), &bytes).json()["attachment"]["url"];
+    let (whole, body) = fetch(web, link, "");
+    assert_eq!((whole.status, body == bytes), (200, true));
+    assert_eq!(whole.header("accept-ranges"), Some("bytes"));
+    let tag = whole.header("etag").unwrap();
+    for (range, from, end) in [
+        ("0-0", 0, 1),
+        ("49000-50999", 49_000, 51_000),
+        ("70000-", 70_000, 100_003),
+        ("99999-200000", 99_999, 100_003),
+        ("-3", 100_000, 100_003),
+    ] {
+        let (got, body) = fetch(web, link, &format!("Range: bytes={range}\r\nIf-Range: {tag}\r\n"));
+        assert_eq!((got.status, body == bytes[from..end]), (206, true), "{range}");
+        let expected = format!("bytes {from}-{}/100003", end - 1);
+        assert_eq!(got.header("content-range"), Some(&*expected));
+        assert_eq!(got.header("content-disposition"), Some("attachment"));
+    }
+    // Of another file, or in another form, the whole is served.
+    for lines in ["bytes=5-\r\nIf-Range: \"x\"", "bytes=0-1,3-4", "lines=1-2"] {
+        let (got, body) = fetch(web, link, &format!("Range: {lines}\r\n"));
+        assert_eq!((got.status, body == bytes), (200, true), "{lines}");
+    }
+    let (got, body) = fetch(web, link, "Range: bytes=100003-\r\n");
+    assert_eq!(got.header("content-range"), Some("bytes */100003"));
+    assert_eq!(Got { body: String::from_utf8(body).unwrap(), ..got }.denied(), (416, 41600));
+    // A part of what may not be seen is as little seen.
+    let lines = format!("{}Range: bytes=0-0\r\n", as_user("eve"));
+    assert_eq!(fetch(web, &json!("http://h:80/file/000000000001"), &lines).0.status, 401);
+}
+
+#[test]
 fn a_name_makes_a_file_and_what_is_said_about_it_comes_before() {
     let home = Home::new();
     let (papod, web) = start(&home, &[]);
