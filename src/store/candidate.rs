@@ -65,12 +65,12 @@ pub trait Candidate: Send {
     /// # Errors
     /// This process can never lead, for example since what it has seen recorded is lost.
     fn take(&mut self) -> Result<Option<Box<dyn Writer>>, Error>;
-    /// The leader says that it has recorded this batch.
+    /// The leader that was seen last says that it has recorded this batch.
     ///
     /// # Errors
     /// It lacks some that this process knows to be recorded: the database was put back to an older
     /// state, and this process can never lead or follow again.
-    fn check(&self, leaders: BatchId) -> Result<(), Error>;
+    fn check(&mut self, leaders: BatchId) -> Result<(), Error>;
     /// This batch and all before it are known to be on disk: readers may show them.
     fn confirm(&self, batch: BatchId);
     /// Papod ends, and is no node any more.

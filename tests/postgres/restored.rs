@@ -14,7 +14,8 @@ const HAS_LOST: &str = "it has lost messages that were confirmed";
 #[test]
 fn nodes_whose_database_is_put_back_end() {
     let mut server = Cluster::start();
-    let db = PathBuf::from(url(&[&server], &server.make_database()));
+    let name = server.make_database();
+    let db = PathBuf::from(url(&[&server], &name));
     let mut nodes = [(); 3].map(|()| Papod::start(&db));
     nodes[0].until_logged("this node leads");
     let mut ana = nodes[1].register("ana");
@@ -36,6 +37,7 @@ fn nodes_whose_database_is_put_back_end() {
     let others = [1, 2].map(|n| (leader + n) % 3);
     // They come back when another leads.
     others.iter().for_each(|at| nodes[*at].signal(Signal::STOP));
+    let newest = server.ask(&name, "SELECT term || '|' || batch FROM leader").unwrap();
     server.kill();
     server.put_back();
     server.start_again();
@@ -44,8 +46,10 @@ fn nodes_whose_database_is_put_back_end() {
     assert!(nodes[leader].log().contains(HAS_LOST), "{}", nodes[leader].log());
     let again = Papod::start(&db);
     let mut ana = again.login("ana").0;
-    let after = ana.send("ana", "after");
-    assert!(after > lost);
+    assert!(ana.send("ana", "after") > lost);
+    // By then it has as many batches, in a term of the same number.
+    let (term, batch) = newest.split_once('|').unwrap();
+    server.until(&name, &format!("SELECT term = {term} AND batch > {batch} FROM leader"));
     for at in others {
         nodes[at].signal(Signal::CONT);
         assert_eq!(nodes[at].wait().code(), Some(1), "{}", nodes[at].log());

@@ -15,14 +15,15 @@ use crate::limits;
 use crate::store::{Announced, BatchId, Candidate, Error, LeaderSeen, Writer};
 
 /// The leader's row, whether its server process is there, where it is reached, how many of the last
-/// terms began in the last minute because the leader was silent, and whether the term after `$1`
-/// began without batch `$2` of that.
+/// terms began in the last minute because the leader was silent, and whether batch `$2` of term `$1`
+/// is missing, in which `$3` led: the next term began without it, or another node led in this one.
 const LOOK: &str = "SELECT l.term, l.batch, l.node, l.host, l.beat, a.pid IS NOT NULL,
         coalesce(a.wait_event = 'SyncRep', false), coalesce(n.address, ''),
         coalesce(n.key, ''::bytea),
         (SELECT count(*) FROM term t WHERE t.term > l.term - 4 AND t.forced
              AND t.began > now() - interval '1 minute'),
-        EXISTS(SELECT FROM term t WHERE t.term = $1 + 1 AND t.batch_before < $2)
+        EXISTS(SELECT FROM term t WHERE t.term = $1 + 1 AND t.batch_before < $2
+             OR t.term = $1 AND t.node <> $3 AND $3 <> '')
     FROM leader l LEFT JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_start = l.started
     LEFT JOIN node n ON n.name = l.node";
 
@@ -51,8 +52,9 @@ pub struct PgNode {
     key: Vec<u8>,
     number: i64,
     seen: Option<Seen>,
-    /// What was seen last lacks batches that this process knows to be recorded, although a later
-    /// term has begun.
+    /// The node that has recorded the newest batch that is known here; empty if that is not known.
+    recorder: String,
+    /// What was seen last lacks that batch.
     lacks: bool,
 }
 
@@ -67,9 +69,9 @@ impl PgNode {
             }
         }
         let Leadership { node: name, host, .. } = Leadership::new()?;
-        let (address, key, number, seen, lacks) = Default::default();
+        let (address, key, number, seen, recorder, lacks) = Default::default();
         let connection = Some(connection);
-        Ok(PgNode { source, connection, name, host, address, key, number, seen, lacks })
+        Ok(PgNode { source, connection, name, host, address, key, number, seen, recorder, lacks })
     }
 
     fn connected(&mut self) -> Result<&mut PgConnection, PgError> {
@@ -83,8 +85,10 @@ impl PgNode {
 
     fn ask(&mut self) -> Result<LeaderSeen, PgError> {
         let known = self.source.confirmed();
+        let recorder = self.recorder.clone();
         let on = self.connected()?;
-        let rows = on.query(LOOK, &[Param::Int(known.term), Param::Int(known.number)])?;
+        let params = [Param::Int(known.term), Param::Int(known.number), Param::Text(&recorder)];
+        let rows = on.query(LOOK, &params)?;
         let row = rows.first().ok_or_else(|| PgError::Odd("there is no row of leader".into()))?;
         let seen = Seen::of(row)?;
         let found = LeaderSeen {
@@ -171,6 +175,7 @@ impl Candidate for PgNode {
             Ok(Some(_)) if is_lost => Err(lost()),
             Ok(Some(leadership)) => {
                 let Some(connection) = self.connection.take() else { return Ok(None) };
+                self.recorder.clone_from(&self.name);
                 let reader = PgReader::leading(self.source.clone(), connection, leadership);
                 Ok(Some(Box::new(PgWriter::new(reader))))
             }
@@ -184,11 +189,18 @@ impl Candidate for PgNode {
         }
     }
 
-    fn check(&self, leaders: BatchId) -> Result<(), Error> {
+    fn check(&mut self, leaders: BatchId) -> Result<(), Error> {
         let known = self.source.confirmed();
-        let is_seen = self.seen.as_ref().is_some_and(|seen| seen.last.term == leaders.term);
+        let seen = self.seen.as_ref();
         let is_behind = leaders.term < known.term || leaders.number < known.number;
-        if is_behind || self.lacks && is_seen { Err(lost()) } else { Ok(()) }
+        if is_behind || self.lacks && seen.is_some_and(|seen| seen.last.term == leaders.term) {
+            return Err(lost());
+        }
+        if leaders.term > known.term {
+            // Whoever was seen last is who says it.
+            self.recorder = seen.map(|seen| seen.node.clone()).unwrap_or_default();
+        }
+        Ok(())
     }
 
     fn confirm(&self, batch: BatchId) {
