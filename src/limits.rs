@@ -163,14 +163,21 @@ pub const BATCH: usize = 1_024;
 /// The weight of a lookup in the store, in messages of a busy conversation: some 10 µs to read, and
 /// as much to write what is changed.
 pub const LOOK_UP: usize = 4;
+/// Members of a conversation that is looked up that count as one more lookup: some 0.8 µs each.
+pub const MEMBERS_READ: usize = 8;
+/// Members in memory that are looked through for the weight of one message: some 10 ns each.
+pub const MEMBERS_SEEN: usize = 128;
 /// Lookups for a long act that are made together, some 4 µs each: between two such pieces others are
 /// served.
 pub const PIECE: usize = BATCH / 2;
 /// The most pieces. Two lookups for each name of a group are a third of that; if they were not
 /// enough, what was looked up did not stay in memory, and the rest is done at once.
 pub const PIECES: usize = 6 * GROUP_NAMES / PIECE;
-/// Members who are looked at, or told, for the weight of one message: some 10 µs.
-pub const TOLD: usize = 64;
+/// Accounts that are told something for the weight of one message.
+pub const TOLD: usize = 16;
+/// Members from which on a conversation is large: it is remembered who has written there, and what
+/// is said there weighs more if many are online.
+pub const LARGE_GROUP: usize = 64;
 /// Bytes of commands in one batch, since as many lines of 64 KiB would be 64 MiB. A quarter of this
 /// while more is waiting than fits.
 pub const BATCH_BYTES: usize = 1_048_576;

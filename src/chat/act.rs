@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use memchr::memchr_iter;
+
 use super::once::OnceKey;
 use crate::chat_flags::ChatFlag;
 use crate::entry::{Condition, Cursor, EntryId};
@@ -97,13 +99,22 @@ impl Act {
     /// Weight of a mark: it writes its own row, one that says what holds, and its message's.
     pub const MARK: usize = 3;
 
-    /// Bytes of text that weigh as much as one more message: half a page of the database.
-    const TEXT: usize = 2_048;
+    /// Bytes of text that weigh as much as one more message: each page of the database that they
+    /// fill is copied into the write-ahead log.
+    const TEXT: usize = 800;
+
+    /// Names after `@` that weigh as much as one more message.
+    const CALLS: usize = 4;
 
     /// Approximate cost of deciding and recording it, in short messages to a busy conversation.
-    /// Lookups are charged separately (`limits::LOOK_UP`).
+    /// Lookups are charged separately (`limits::LOOK_UP`), and so is what is known only when it is
+    /// decided ([`Chat::take_extra`](super::Chat::take_extra)).
     pub fn weight(&self) -> usize {
         match self {
+            Act::Send { to: Target::Group(_), body, .. } => {
+                let called = memchr_iter(b'@', body.as_bytes()).take(limits::CALLS_READ).count();
+                1 + body.len() / Act::TEXT + called / Act::CALLS
+            }
             Act::Send { body, .. } => 1 + body.len() / Act::TEXT,
             Act::Answer { body, .. } => 2 + body.len() / Act::TEXT,
             Act::Edit { body, .. } => Act::MARK + body.len() / Act::TEXT,

@@ -26,6 +26,11 @@ impl Chat {
         members.iter().filter(move |m| m.sees(&pos)).map(|m| m.account)
     }
 
+    /// The present members of a conversation in memory.
+    pub fn members(&self, id: ConversationId) -> impl Iterator<Item = AccountId> {
+        self.directory.cached(id).into_iter().flat_map(|log| log.present().map(|m| m.account))
+    }
+
     /// How many members a conversation in memory has, past ones included.
     pub fn member_count(&self, id: ConversationId) -> usize {
         self.directory.cached(id).map_or(0, |log| log.members.len())
@@ -34,7 +39,7 @@ impl Chat {
     /// Notes that all members of a conversation were looked at, which costs more than the weight of
     /// what it was for if they are many.
     pub fn has_looked_at_members(&mut self, id: ConversationId) {
-        self.extra += self.member_count(id) / limits::TOLD;
+        self.extra += self.member_count(id) / limits::MEMBERS_SEEN;
     }
 
     /// Counts the members whose cursor is still below an entry or, if an answer is awaited, who may

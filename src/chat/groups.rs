@@ -229,8 +229,7 @@ impl Chat {
         Ok(invited)
     }
 
-    /// Makes an account leave a group, if it is in it. Returns how many members the group has, past
-    /// ones included.
+    /// Makes an account leave a group, if it is in it.
     ///
     /// # Errors
     /// What has to be looked up first; the batch is unchanged.
@@ -239,9 +238,8 @@ impl Chat {
         account: AccountId,
         id: ConversationId,
         now: Millis,
-    ) -> Result<usize, Stop> {
+    ) -> Result<(), Stop> {
         let log = self.directory.conversation(id)?;
-        let members = log.members.len();
         let is_in = log.member(account).is_some_and(Member::is_in);
         let plan = match &log.kind {
             ConversationKind::Group(name) if is_in => {
@@ -252,7 +250,7 @@ impl Chat {
         if let Some(plan) = plan {
             self.change_group(Who::without_session(account), plan, now);
         }
-        Ok(members)
+        Ok(())
     }
 
     /// Creates or changes a group, and tells its members.
@@ -268,6 +266,8 @@ impl Chat {
             let seq = self.directory.cached(conversation).map_or(1, |log| log.seq + 1);
             self.join(who, conversation, (id, seq), &[who.account]);
         }
+        // To look for an admin, or to put one in its place, takes a look at all of them.
+        self.extra += self.member_count(conversation) / limits::MEMBERS_SEEN;
         let (kind, tags) = (EntryKind::Group, tagged(who, None));
         let (pos, at) = self.append(conversation, who.account, kind, tags, said, now);
         let here = (pos.id, pos.seq);

@@ -119,6 +119,7 @@ impl Chat {
 
     pub(super) fn change_invitations(&mut self, who: Who, plan: InvitationPlan) {
         let InvitationPlan { id, name, new, void } = plan;
+        self.extra += void.len();
         for invitation in void {
             self.use_invitation(id, Invitation { uses: 0, ..invitation });
         }

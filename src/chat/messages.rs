@@ -24,7 +24,7 @@ use memchr::memchr;
 use super::devices::tagged;
 use super::once::OnceKey;
 use super::stop::{Stop, both};
-use super::{Chat, Effect, Plan, Who};
+use super::{Act, Chat, Effect, Plan, Who};
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef, Millis,
     MoveNumber,
@@ -159,6 +159,8 @@ impl Chat {
         let ttl = self.directory.cached(conversation).and_then(|log| log.ttl);
         if ttl.is_some() {
             tags.get_or_insert_default().exp = ttl;
+            // When it expires is a row as well.
+            self.extra += 1;
         }
         let (pos, at) = self.append(conversation, who.account, kind, tags, text, now);
         if let Some(message) = about {
@@ -226,6 +228,10 @@ impl Chat {
         let (mut after, mut of_two, mut last) = (EntryId(0), None, None);
         if let Some(log) = self.directory.conversation_mut(conversation) {
             after = log.head;
+            if after <= self.recorded.entry {
+                // Its own row, and its author's, are written for this one.
+                self.spread += Act::MOVE;
+            }
             pos.seq = log.seq + 1;
             let before = log.seq;
             log.head = id;

@@ -53,7 +53,7 @@ use crate::entry::{
 use crate::name::{DeviceName, Handle, Target};
 use crate::preferences::Preferences;
 use crate::store::placed::PlacedFile;
-use crate::store::{Added, Change, Later, Need, Newest, Rank};
+use crate::store::{Added, Change, Later, Need, NewEntry, Newest, Rank};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
@@ -176,6 +176,8 @@ pub struct Chat {
     at_once: Option<(AccountId, Later)>,
     /// What was decided since the hub last asked has cost this much beyond its weight.
     extra: usize,
+    /// See [`Chat::take_spread`].
+    spread: usize,
     /// Members that the batch has changed.
     touched: Vec<(ConversationId, AccountId)>,
     /// Entries that the batch has added, each with the one before it in its conversation.
@@ -209,6 +211,7 @@ impl Chat {
             soonest: None,
             at_once: None,
             extra: 0,
+            spread: 0,
             touched: Vec::new(),
             appended: Vec::new(),
             marked: Vec::new(),
@@ -331,6 +334,15 @@ impl Chat {
         self.batch.effects.last()
     }
 
+    /// The last effect in the batch, if that is an entry to be told.
+    pub fn latest_entry(&self) -> Option<(&Who, &NewEntry)> {
+        let Some((who, Effect::Entry { at, .. })) = self.latest() else { return None };
+        match self.batch.changes.get(*at) {
+            Some(Change::Entry(new)) => Some((who, new)),
+            _ => None,
+        }
+    }
+
     /// Number of effects in the batch so far.
     pub fn said(&self) -> usize {
         self.batch.effects.len()
@@ -340,6 +352,13 @@ impl Chat {
     /// [`Act::weight`].
     pub fn take_extra(&mut self) -> usize {
         std::mem::take(&mut self.extra)
+    }
+
+    /// The same, for what acts in many conversations cost more than as many in one, whose rows they
+    /// share. It counts for whose turn is next, and not for how much fits in the batch, which goes by
+    /// the time that batches take.
+    pub fn take_spread(&mut self) -> usize {
+        std::mem::take(&mut self.spread)
     }
 
     /// Records that a token was used.

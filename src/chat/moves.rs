@@ -5,7 +5,7 @@
 use smallvec::SmallVec;
 
 use super::stop::{Stop, all, both};
-use super::{Chat, Effect, Plan, Who};
+use super::{Act, Chat, Effect, Plan, Who};
 use crate::chat_flags::ChatFlag;
 use crate::entry::{AccountId, Cursor, EntryId, EntryPos, Millis, MoveNumber, Receipt};
 use crate::limits;
@@ -196,7 +196,14 @@ impl Chat {
             let reply = Reply::Moved { cursor, id: answer };
             self.answer(who, reply::verb(cursor), Ok(reply));
         }
+        let is_one = steps.len() == 1;
         for step in steps {
+            let log = self.directory.cached(step.pos.conversation);
+            if is_one && log.is_some_and(|log| log.moved <= self.recorded.moved) {
+                // The rows of its conversation and its member are written for this one. Of moves in
+                // several conversations that is in their weight.
+                self.spread += Act::MOVE / 2;
+            }
             self.move_cursor(who, cursor, step, &from, now);
         }
     }

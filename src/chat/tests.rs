@@ -227,6 +227,21 @@ fn all_that_is_missing_is_asked_for_at_once() {
     assert_eq!(told(&chat.finish())[..2], ["1 ERR GROUP too-many", "1 OK GROUP"]);
 }
 
+/// Messages to one conversation share its rows, so only the first of a batch costs them.
+#[test]
+fn a_conversation_is_charged_for_once_in_a_batch() {
+    let mut chat = two();
+    for _ in 0..2 {
+        let costs = [0, 1].map(|_| {
+            send(&mut chat, ANA, "bia").unwrap();
+            chat.take_spread()
+        });
+        assert_eq!(costs, [Act::MOVE, 0]);
+        chat.finish();
+        chat.committed();
+    }
+}
+
 /// Ids may have gaps, and there is no entry in a gap.
 #[test]
 fn the_newest_entries_are_found_by_ids_with_gaps() {

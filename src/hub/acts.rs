@@ -26,7 +26,9 @@ impl HubState {
             }
             count += usize::from(act.is_asked());
             self.act(who, &mut act, acts.as_slice());
-            if acts.len() > 0 && self.chat.directory().has_enough() {
+            let Some(next) = acts.as_slice().first() else { break };
+            let is_told_much = self.telling.weight >= self.room && !goes_on(&act, next);
+            if is_told_much || self.chat.directory().has_enough() {
                 self.queue.put_back(session, acts.collect());
                 break;
             }
@@ -67,6 +69,7 @@ impl HubState {
                 self.chat.answer(who, verb, Err(refusal));
             }
         }
+        self.count_telling();
         self.carry_out_at_once();
         self.revoke();
     }
@@ -76,5 +79,13 @@ impl HubState {
         if act.is_asked() {
             self.chat.answer(who, act.verb(), Err(refusal));
         }
+    }
+}
+
+/// Whether `next` is told together with `act`: a message to the same group.
+fn goes_on(act: &Act, next: &Act) -> bool {
+    match (act, next) {
+        (Act::Send { to, .. }, Act::Send { to: next, .. }) => to == next,
+        _ => false,
     }
 }

@@ -100,7 +100,8 @@ impl HubState {
         for (at, (account, later, mut act)) in all.into_iter().enumerate() {
             let lacks = |chat: &Chat| !chat.missing_later(account, &later, &act, now).is_empty();
             // The first is done whatever it takes, and those for which that is enough.
-            if at > 0 && self.chat.directory().has_enough() && lacks(&self.chat) {
+            let has_enough = self.chat.directory().has_enough() && lacks(&self.chat);
+            if at > 0 && (has_enough || self.telling.weight >= limits::SHARE) {
                 (self.agenda.crowded, self.agenda.next) = (true, Some(now));
                 break;
             }
@@ -138,10 +139,12 @@ impl HubState {
                 answered.map_err(|e| self.unreadable(&e))? != Some(true)
             }
         };
-        self.decide(|chat| match is_due {
+        let done = self.decide(|chat| match is_due {
             true => chat.carry_out_later(account, later, act, now),
             false => chat.drop_later(account, later.number),
-        })
+        });
+        self.count_telling();
+        done
     }
 
     /// Looks up together what commands that are due lack, in a few rounds as needs lead to others.
@@ -158,9 +161,8 @@ impl HubState {
                 return Ok(());
             }
             let facts = self.writer.reader()?.gather(&needs, 0)?;
-            self.looked_up += facts.len();
             let is_whole = facts.len() == needs.len();
-            facts.into_iter().for_each(|fact| self.chat.directory().learn(fact));
+            self.learn(facts);
             if !is_whole || self.chat.directory().has_enough() {
                 return Ok(());
             }

@@ -15,7 +15,7 @@ use super::HubState;
 use crate::chat::{Act, Chat, Stop, Who};
 use crate::entry::AccountId;
 use crate::limits;
-use crate::store::{Cause, Error, Need};
+use crate::store::{Cause, Error, Fact, Need};
 use crate::wire::refusal::Refusal;
 
 /// The refusal that a client gets for a failure of the store.
@@ -25,6 +25,14 @@ pub fn unkept(error: &Error) -> Refusal {
         Cause::Busy => Refusal::Held,
         Cause::Damaged | Cause::Gone => Refusal::Broken,
         Cause::Bug => Refusal::Bug,
+    }
+}
+
+/// How many lookups an answer of the store counts as: a large group takes longer to read.
+fn lookups(fact: &Fact) -> usize {
+    match fact {
+        Fact::Conversation(log) => 1 + log.members.len() / limits::MEMBERS_READ,
+        _ => 1,
     }
 }
 
@@ -54,7 +62,8 @@ impl Round {
 impl HubState {
     /// What the work in hand has cost beyond its weight.
     pub(super) fn take_cost(&mut self) -> usize {
-        std::mem::take(&mut self.looked_up) * limits::LOOK_UP + self.chat.take_extra()
+        let looked_up = std::mem::take(&mut self.looked_up) * limits::LOOK_UP;
+        looked_up + self.chat.take_extra() + self.telling.take()
     }
 
     /// Asks the rules, looking up what they need until they can decide.
@@ -73,8 +82,15 @@ impl HubState {
             };
             let facts = self.writer.reader().and_then(|reader| reader.gather(&needs, needs.len()));
             let facts = facts.map_err(|e| self.unreadable(&e))?;
-            self.looked_up += facts.len();
-            facts.into_iter().for_each(|fact| self.chat.directory().learn(fact));
+            self.learn(facts);
+        }
+    }
+
+    /// Adds what was looked up for the work in hand to the directory.
+    pub(super) fn learn(&mut self, facts: Vec<Fact>) {
+        for fact in facts {
+            self.looked_up += lookups(&fact);
+            self.chat.directory().learn(fact);
         }
     }
 
@@ -98,8 +114,7 @@ impl HubState {
             else {
                 break;
             };
-            self.looked_up += facts.len();
-            facts.into_iter().for_each(|fact| self.chat.directory().learn(fact));
+            self.learn(facts);
         }
         let is_ready = is_last || room > 0;
         if is_ready {
@@ -166,9 +181,9 @@ impl HubState {
             let is_whole = facts.len() == round.needs.len();
             for (fact, payer) in facts.into_iter().zip(round.payers) {
                 if payer == who.account {
-                    self.looked_up += 1;
+                    self.looked_up += lookups(&fact);
                 } else {
-                    *self.owed.entry(payer).or_default() += 1;
+                    *self.owed.entry(payer).or_default() += lookups(&fact);
                 }
                 self.chat.directory().learn(fact);
             }

@@ -22,6 +22,7 @@ mod seats;
 mod step;
 mod tally;
 mod tell;
+mod telling;
 mod watch;
 mod work;
 
@@ -41,7 +42,6 @@ use crate::counters::Counters;
 use crate::entry::{
     AccountId, Clock, ConversationId, DeviceNumber, EntryId, Key, Millis, MoveNumber, SessionId,
 };
-use crate::limits;
 use crate::node_report::NodeEvent;
 use crate::origin::Origin;
 use crate::outbox::{Outbox, Watermark};
@@ -58,6 +58,7 @@ use queue::Queue;
 pub use retention::Retention;
 use seats::Unkept;
 use tally::Tally;
+use telling::Telling;
 use watch::{Awaits, Watches};
 pub use work::{Answer, Done, Entered, Work, digest};
 
@@ -234,6 +235,8 @@ struct HubState {
     gathered: usize,
     /// The weight that this batch has room for: see [`Act::weight`].
     room: usize,
+    /// What it takes to tell what this batch has decided.
+    telling: Telling,
     /// Expired or deleted text may still be in the write-ahead log.
     needs_wipe: bool,
     /// The last commit failed, and that was logged.
@@ -296,6 +299,7 @@ impl HubState {
             prepared: FxHashMap::default(),
             gathered: 0,
             room: 0,
+            telling: Telling::default(),
             failing: false,
             needs_wipe,
             lost: Refusal::Storage,
@@ -324,11 +328,14 @@ impl HubState {
             let (mut bytes, mut commands) = (0, 0);
             self.leave_groups();
             (self.looked_up, self.gathered) = (0, 0);
+            self.telling = Telling::default();
             let (most, most_bytes) = self.queue.most();
             let due = if ended { 0 } else { self.carry_out_due() };
-            let looked_up = std::mem::take(&mut self.looked_up) * limits::LOOK_UP;
+            let cost = self.take_cost();
+            // No account pays for it when its turn comes.
+            self.chat.take_spread();
             // However many are due, half of the batch is for other work.
-            let mut weight = (due + looked_up).min(most / 2);
+            let mut weight = (due + cost).min(most / 2);
             while weight < most && bytes < most_bytes {
                 if self.chat.directory().has_enough() {
                     break;
@@ -345,7 +352,7 @@ impl HubState {
                 commands += self.take_up(work);
                 let cost = self.take_cost();
                 weight += cost;
-                self.queue.charge(cost);
+                self.queue.charge(cost + self.chat.take_spread());
             }
             self.clear_waits();
             let mut batch = self.chat.finish();

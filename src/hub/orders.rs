@@ -94,10 +94,8 @@ impl HubState {
         let mut weight = 0;
         for (id, is_group) in &next {
             if *is_group {
-                // What costs more in a larger group is reading its members.
-                let members = self.decide(|chat| chat.leave_group(account, *id, now))?;
-                let looked_up = std::mem::take(&mut self.looked_up);
-                weight += Act::MOVE + members / 4 + looked_up * limits::LOOK_UP;
+                self.decide(|chat| chat.leave_group(account, *id, now))?;
+                weight += Act::MOVE + self.take_cost();
             }
             if weight >= limits::SHARE {
                 return Ok(Some(*id));

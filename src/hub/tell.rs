@@ -217,7 +217,8 @@ impl HubState {
         if kind == EntryKind::Group {
             audiences.0.remove(&group);
         }
-        let is_large = kind == EntryKind::Message && self.chat.member_count(group) > limits::TOLD;
+        let is_large =
+            kind == EntryKind::Message && self.chat.member_count(group) > limits::LARGE_GROUP;
         let audience =
             is_large.then(|| &*audiences.0.entry(group).or_insert_with(|| self.audience(first)));
         let (chat, online) = (&self.chat, &mut self.online);

@@ -386,3 +386,48 @@ fn what_an_act_about_hundreds_lacks_is_looked_up_in_pieces() {
     assert!((2 * limits::PIECES..2 * limits::PIECES + 10).contains(&took), "{took}");
     house.stop();
 }
+
+/// To tell a thousand people is most of what a reaction costs, so few are in one batch, and others
+/// come between; what one session says in a row is told at once.
+#[test]
+fn what_hundreds_are_told_is_a_few_entries_in_a_batch() {
+    let house = House::new();
+    let count = 600;
+    let people: Vec<Person> =
+        (1..=count).map(|n| register(&house.hub, n, &format!("u{n}")).unwrap()).collect();
+    let others = (2..=count).map(|n| handle(&format!("u{n}"))).collect();
+    let team = handle("team");
+    let group = Act::Group { name: team.clone(), change: GroupChange::New(others) };
+    people[0].acts(&house.hub, vec![group]);
+    house.lines(&people[0], 1);
+    let say = |body: &str| {
+        let (to, body) = (Target::Group(team.clone()), body.into());
+        Act::Send { to, body, once: None }
+    };
+    house.written();
+    let entries = |batch: &Vec<Change>| {
+        batch.iter().filter(|change| matches!(change, Change::Entry(_))).count()
+    };
+    let in_a_row = 100;
+    people[0].acts(&house.hub, (0..in_a_row).map(|_| say("hello")).collect());
+    house.lines(&people[0], in_a_row);
+    let said: Vec<usize> = house.written().iter().map(entries).filter(|n| *n > 0).collect();
+    assert_eq!(said, [in_a_row]);
+    let react = |n: usize| Act::React { about: EntryId(2 + n as i64), word: Some("ok".into()) };
+    let most = limits::BATCH / (count as usize / limits::TOLD) + 1;
+    // By one who asks for all of it at once, and by many who ask for one each.
+    house.at_once(|hub| people[1].acts(hub, (0..in_a_row).map(react).collect()));
+    house.lines(&people[1], in_a_row);
+    house.at_once(|hub| {
+        for person in &people[2..2 + in_a_row] {
+            person.acts(hub, vec![react(0)]);
+        }
+    });
+    for person in &people[2..2 + in_a_row] {
+        while !person.heard(&house.hub).contains("OK REACT ") {}
+    }
+    let marked: Vec<usize> = house.written().iter().map(entries).filter(|n| *n > 0).collect();
+    assert_eq!(marked.iter().sum::<usize>(), 2 * in_a_row);
+    assert!(marked.iter().all(|marks| *marks <= most), "{marked:?}");
+    house.stop();
+}

@@ -23,7 +23,7 @@ impl Directory {
     ) -> Vec<AccountId> {
         let Some(log) = self.conversations.get(&id) else { return Vec::new() };
         let newer = |last: EntryId, account: AccountId| last > since && account != me;
-        if log.members.len() <= limits::TOLD {
+        if log.members.len() <= limits::LARGE_GROUP {
             let present = log.present().filter(|m| newer(m.last_own, m.account));
             return present.map(|m| m.account).collect();
         }
