@@ -2,7 +2,7 @@
 
 use crate::bench::{ANA, BIA, Bench, CAIO, every_store, handle};
 use papo::chat::Act;
-use papo::entry::{AccountId, ConversationId, Cursor, EntryId, Millis};
+use papo::entry::{AccountId, ConversationId, Cursor, Millis};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
 use papo::store::{Error, ListPage, Reader};
@@ -81,7 +81,7 @@ fn what_became_of_an_entry_is_read_in_parts_and_says_who_has_left() {
         let act = Act::Send { to: Target::Group(handle("team")), body: "hi".into(), once: None };
         store.act(ANA, act);
         store.commit();
-        let id = EntryId(2);
+        let id = store.chat.newest().entry;
         let (first, second) = (AccountId(4), AccountId(5));
         store.advance(first, Cursor::Read, id);
         store.advance(second, Cursor::Delivered, id);
