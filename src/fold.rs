@@ -30,15 +30,20 @@ pub fn words(handle: &str, name: &str) -> Vec<String> {
 /// The words of a text, by which messages are found: its runs of letters and digits, folded, sorted,
 /// without duplicates.
 pub fn runs(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    each_run(text, |run| words.push(run.to_owned()));
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+/// The same words one by one, as they come in the text.
+pub fn each_run(text: &str, each: impl FnMut(&str)) {
     let folded = match text.is_ascii() {
         true => text.to_ascii_lowercase(),
         false => folded(text),
     };
-    let parts = folded.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
-    let mut words: Vec<String> = parts.map(str::to_owned).collect();
-    words.sort_unstable();
-    words.dedup();
-    words
+    folded.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty()).for_each(each);
 }
 
 /// Whether each of `words` begins one of `runs`; both are as [`runs`] returns them.

@@ -7,6 +7,7 @@
 //! know yet, the store has to name. A look ends when it has found enough, or has done
 //! [`SEARCH_STEPS`](crate::limits::SEARCH_STEPS) of work; the next one goes on from there.
 
+mod draft;
 mod fill;
 mod segment;
 
@@ -16,12 +17,13 @@ use crate::entry::{ConversationId, EntryId};
 use crate::fold;
 use crate::limits;
 
+#[cfg(feature = "postgres")]
+pub(super) use draft::SegmentWords;
+pub(super) use draft::{SegmentDraft, SegmentWord};
 pub(super) use fill::{Filled, Filler, Stretch};
 #[cfg(feature = "postgres")]
 pub(super) use segment::are_neighbours;
-pub(super) use segment::{
-    Segment, SegmentDraft, SegmentId, both, ids_of, kept, key, next_part, size,
-};
+pub(super) use segment::{Segment, SegmentId, both, ids_of, kept, key, next_part, size};
 
 /// Candidates whose texts are read at once.
 const TEXTS: usize = 32;

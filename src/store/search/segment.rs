@@ -3,10 +3,7 @@
 //! again when a text in it was deleted, and together with its neighbours while they are small. So
 //! what is deleted leaves with the whole segment, and each word takes one lookup per segment.
 
-use rustc_hash::FxHashMap;
-
 use crate::entry::{ConversationId, EntryId};
-use crate::fold;
 use crate::limits;
 use crate::store::ids;
 use crate::store::walk::Window;
@@ -49,58 +46,6 @@ pub(in crate::store) fn to_merge(segments: &[Segment], new: usize, most: usize) 
         fits
     };
     segments.iter().rev().take_while(fits).count()
-}
-
-/// A segment that is being made.
-pub(in crate::store) struct SegmentDraft {
-    after: EntryId,
-    words: FxHashMap<ConversationId, FxHashMap<Box<str>, SegmentPostings>>,
-}
-
-/// The messages that have a word, encoded as in `store/ids.rs`.
-#[derive(Default)]
-struct SegmentPostings {
-    bytes: Vec<u8>,
-    last: EntryId,
-}
-
-impl SegmentDraft {
-    /// Of the entries above `after`.
-    pub(in crate::store) fn new(after: EntryId) -> SegmentDraft {
-        SegmentDraft { after, words: FxHashMap::default() }
-    }
-
-    /// Adds a text of a message. The messages have to come in the order of their ids.
-    pub(in crate::store) fn add(&mut self, conversation: ConversationId, id: EntryId, text: &str) {
-        let words = self.words.entry(conversation).or_default();
-        for word in fold::runs(text) {
-            let postings = match words.get_mut(kept(&word)) {
-                Some(postings) => postings,
-                None => words
-                    .entry(kept(&word).into())
-                    .or_insert(SegmentPostings { bytes: Vec::new(), last: self.after }),
-            };
-            if postings.last < id {
-                ids::put(&mut postings.bytes, id.0.abs_diff(postings.last.0));
-                postings.last = id;
-            }
-        }
-    }
-
-    /// Its conversations, in the order of their numbers.
-    pub(in crate::store) fn conversations(&self) -> Vec<ConversationId> {
-        let mut all: Vec<ConversationId> = self.words.keys().copied().collect();
-        all.sort_unstable();
-        all
-    }
-
-    /// The words of one of its conversations, sorted, each with its encoded list of messages.
-    pub(in crate::store) fn take(&mut self, of: ConversationId) -> Vec<(Box<str>, Vec<u8>)> {
-        let words = self.words.remove(&of).unwrap_or_default();
-        let mut all: Vec<_> = words.into_iter().map(|(word, list)| (word, list.bytes)).collect();
-        all.sort_unstable();
-        all
-    }
 }
 
 /// Whether each segment begins where the one before it ends.
@@ -206,38 +151,5 @@ mod tests {
         assert!(segments.windows(2).all(|pair| pair[0].upto == pair[1].after));
         // How often an entry was written.
         assert!(written < 6 * at as usize, "{written} for {at}");
-    }
-
-    #[test]
-    fn lists_are_read() {
-        let mut draft = SegmentDraft::new(EntryId(1_000_000));
-        let (here, there) = (ConversationId(7), ConversationId(3));
-        draft.add(here, EntryId(1_000_001), "Ein Wort, ein WORT");
-        draft.add(there, EntryId(1_000_002), "wort");
-        draft.add(here, EntryId(1_000_300), &"é".repeat(100));
-        draft.add(here, EntryId(1_000_300), "worte");
-        draft.add(here, EntryId(1_000_301), "wort");
-        assert_eq!(draft.conversations(), [there, here]);
-        let all = (EntryId(0), EntryId(i64::MAX));
-        let read = |bytes: &[u8], within| {
-            let mut ids = Vec::new();
-            ids_of(bytes, EntryId(1_000_000), within, &mut ids).unwrap();
-            ids.iter().map(|id| id.0 - 1_000_000).collect::<Vec<_>>()
-        };
-        let words = draft.take(here);
-        let lists: Vec<_> = words.iter().map(|(word, ids)| (&**word, read(ids, all))).collect();
-        let long = "e".repeat(limits::SEARCH_WORD_BYTES);
-        assert_eq!(
-            lists,
-            [
-                (long.as_str(), vec![300]),
-                ("ein", vec![1]),
-                ("wort", vec![1, 301]),
-                ("worte", vec![300]),
-            ]
-        );
-        let within = (EntryId(1_000_001), EntryId(1_000_300));
-        assert_eq!(read(&words[2].1, within), [0_i64; 0]);
-        assert_eq!(ids_of(&[0x80], EntryId(0), all, &mut Vec::new()), None);
     }
 }

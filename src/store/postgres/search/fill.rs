@@ -15,7 +15,8 @@ use crate::entry::{ConversationId, EntryId};
 use crate::limits;
 use crate::store::ids::encode;
 use crate::store::search::{
-    Filled, Filler, Segment, SegmentDraft, SegmentId, Stretch, are_neighbours, key, size,
+    Filled, Filler, Segment, SegmentDraft, SegmentId, SegmentWord, SegmentWords, Stretch,
+    are_neighbours, key, size,
 };
 use crate::store::{Error, Indexer};
 
@@ -215,23 +216,19 @@ impl PgIndexWriter {
     }
 
     /// Writes the words of a new segment.
-    fn add(&mut self, segment: i64, draft: &mut SegmentDraft) -> Result<Vec<EntryId>, PgError> {
-        let conversations = draft.conversations();
+    fn add(&mut self, segment: i64, words: &mut SegmentWords) -> Result<(), PgError> {
         let (mut rows, mut bytes) = (Vec::new(), 0);
-        for conversation in &conversations {
-            for (word, ids) in draft.take(*conversation) {
-                let key = key(*conversation, &word);
-                bytes += key.len() + ids.len() + 16;
-                rows.push((key, ids));
-                if bytes >= BYTES {
-                    self.add_words(segment, &rows)?;
-                    rows.clear();
-                    bytes = 0;
-                }
+        while let Some(SegmentWord { conversation, word, list }) = words.next_word() {
+            let key = key(conversation, word);
+            bytes += key.len() + list.len() + 16;
+            rows.push((key, list.to_vec()));
+            if bytes >= BYTES {
+                self.add_words(segment, &rows)?;
+                rows.clear();
+                bytes = 0;
             }
         }
-        self.add_words(segment, &rows)?;
-        Ok(conversations.into_iter().map(|id| EntryId(id.0)).collect())
+        self.add_words(segment, &rows)
     }
 
     fn add_words(&mut self, segment: i64, rows: &[(Vec<u8>, Vec<u8>)]) -> Result<(), PgError> {
@@ -296,14 +293,17 @@ impl Filled for PgIndexWriter {
         _old: &[Segment],
         ends: &AtomicBool,
     ) -> Result<(), Error> {
-        let (mut draft, size, due) = self.draft(floor, within, ends)?;
+        let (draft, size, due) = self.draft(floor, within, ends)?;
         if ends.load(Relaxed) {
             return Ok(());
         }
         self.is_swept = false;
         self.on.execute("BEGIN")?;
         let number = one(&self.on.query("SELECT papo_search_make()", &[])?)?.get(0)?;
-        let conversations = encode(EntryId(0), &self.add(number, &mut draft)?);
+        let mut words = draft.sorted();
+        self.add(number, &mut words)?;
+        let of: Vec<EntryId> = words.conversations().iter().map(|id| EntryId(id.0)).collect();
+        let conversations = encode(EntryId(0), &of);
         let params = [
             Param::Int(number),
             Param::Int(within.0.0),

@@ -13,7 +13,9 @@ use super::file::{SearchFile, belongs, seen, segments};
 use crate::entry::{ConversationId, EntryId};
 use crate::limits;
 use crate::store::ids::encode;
-use crate::store::search::{Filled, Filler, Segment, SegmentDraft, Stretch, key, size};
+use crate::store::search::{
+    Filled, Filler, Segment, SegmentDraft, SegmentWord, Stretch, key, size,
+};
 use crate::store::{Cause, Error, Indexer};
 
 /// Rows of the log that are read at once, in one read transaction, and their size.
@@ -399,7 +401,7 @@ type Facts = (usize, (i64, i64), EntryId, EntryId, Option<i64>);
 /// Writes a segment; returns whether it did not end meanwhile.
 fn write(
     on: &Connection,
-    mut draft: SegmentDraft,
+    draft: SegmentDraft,
     (after, upto): (EntryId, EntryId),
     (size, (time, conversation), floor, seen, due): Facts,
     old: &[Segment],
@@ -410,8 +412,8 @@ fn write(
     }
     on.prepare_cached("DELETE FROM edited WHERE message > ?1 AND message <= ?2")?
         .execute([after.0, upto.0])?;
-    let all = draft.conversations();
-    let numbers: Vec<EntryId> = all.iter().map(|id| EntryId(id.0)).collect();
+    let mut words = draft.sorted();
+    let numbers: Vec<EntryId> = words.conversations().iter().map(|id| EntryId(id.0)).collect();
     on.prepare_cached(
         "INSERT INTO segment(after, upto, size, time, conversation, floor, conversations, due)
          VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -431,13 +433,11 @@ fn write(
         "CREATE TABLE words_{id}(key BLOB PRIMARY KEY, ids BLOB NOT NULL) STRICT, WITHOUT ROWID"
     ))?;
     let mut insert = on.prepare(&format!("INSERT INTO words_{id} VALUES(?1, ?2)"))?;
-    for conversation in all {
-        for (word, ids) in draft.take(conversation) {
-            if ends.load(Relaxed) {
-                return Ok(false);
-            }
-            insert.execute(params![key(conversation, &word), ids])?;
+    while let Some(SegmentWord { conversation, word, list }) = words.next_word() {
+        if ends.load(Relaxed) {
+            return Ok(false);
         }
+        insert.execute(params![key(conversation, word), list])?;
     }
     set_seen(on, seen)?;
     Ok(true)
