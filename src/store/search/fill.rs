@@ -166,7 +166,8 @@ impl Filler {
         }
         let most = most(self.newest);
         let (upto, new) = index.ahead(self.end, most)?;
-        if new >= self.tail {
+        // What is still to be noted comes first: so a segment is as large as it may be at once.
+        if new >= if is_more { most } else { self.tail } {
             let merged = to_merge(&all, new, most);
             let old = &all[all.len() - merged..];
             let after = old.first().map_or(self.end, |first| first.after);
@@ -193,6 +194,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::store::search::SegmentId;
 
     #[test]
     fn what_lags_is_counted_across_jumps() {
@@ -219,6 +221,77 @@ mod tests {
             filler.saw(EntryId(5 * jump), EntryId(floor), stretch).unwrap();
             let left = ids.range(end.max(floor) + 1..).count() as u64;
             assert_eq!(filler.lag(), left, "{end} {floor}");
+        }
+    }
+
+    /// A log of `newest` entries, and an index of it that only counts.
+    struct Counted {
+        newest: i64,
+        seen: i64,
+        segments: Vec<Segment>,
+        written: usize,
+    }
+
+    impl Filled for Counted {
+        fn forget(&mut self, _: EntryId) -> Result<bool, Error> {
+            Ok(false)
+        }
+
+        fn segments(&mut self) -> Result<Vec<Segment>, Error> {
+            Ok(self.segments.clone())
+        }
+
+        fn note(&mut self, _: EntryId) -> Result<bool, Error> {
+            let left = self.newest - self.seen;
+            self.seen += left.min(16_384);
+            Ok(left > 16_384)
+        }
+
+        fn stale(&mut self) -> Result<Option<Segment>, Error> {
+            Ok(None)
+        }
+
+        fn stretch(&mut self, _: EntryId, _: EntryId) -> Result<Stretch, Error> {
+            Ok((None, None))
+        }
+
+        fn ahead(&mut self, end: EntryId, most: usize) -> Result<(EntryId, usize), Error> {
+            let upto = self.seen.min(end.0 + most as i64);
+            Ok((EntryId(upto), (upto - end.0) as usize))
+        }
+
+        fn make(
+            &mut self,
+            _: EntryId,
+            (after, upto): (EntryId, EntryId),
+            old: &[Segment],
+            _: &AtomicBool,
+        ) -> Result<(), Error> {
+            let size = (upto.0 - after.0) as usize;
+            self.written += size;
+            self.segments.truncate(self.segments.len() - old.len());
+            self.segments.push(Segment { id: SegmentId(upto.0), after, upto, size });
+            Ok(())
+        }
+
+        fn often_edited(&mut self, _: &[Segment]) -> Result<Option<Segment>, Error> {
+            Ok(None)
+        }
+
+        fn clean(&mut self) -> Result<bool, Error> {
+            Ok(true)
+        }
+    }
+
+    #[test]
+    fn the_index_of_a_long_log_is_written_once() {
+        for newest in [1_000, 100_000, 4_000_000, 10_000_000] {
+            let mut index = Counted { newest, seen: 0, segments: Vec::new(), written: 0 };
+            let mut filler = Filler::new();
+            filler.newest = EntryId(newest);
+            while filler.fill(&mut index, &AtomicBool::new(false)).unwrap() {}
+            assert_eq!(index.segments.last().unwrap().upto, EntryId(newest));
+            assert_eq!(index.written, newest as usize);
         }
     }
 }
