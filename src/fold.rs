@@ -3,9 +3,34 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// The form in which texts are compared: Unicode's NFKD without combining marks, case-folded.
+/// The form in which texts are compared: Unicode's NFKD without combining marks, case-folded, and
+/// without the strokes that letters have in Unicode instead of marks.
 pub fn folded(text: &str) -> String {
-    text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(case_folded).collect()
+    let plain = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(case_folded);
+    let mut folded = String::with_capacity(text.len());
+    for c in plain {
+        match without_stroke(c) {
+            Some(letters) => folded.push_str(letters),
+            None => folded.push(c),
+        }
+    }
+    folded
+}
+
+/// What somebody types for a letter that is not on their keyboard and has no decomposition: lukasz
+/// for Łukasz, soren for Søren.
+fn without_stroke(c: char) -> Option<&'static str> {
+    Some(match c {
+        'ł' => "l",
+        'ø' => "o",
+        'đ' | 'ð' => "d",
+        'ħ' => "h",
+        'ŧ' => "t",
+        'æ' => "ae",
+        'œ' => "oe",
+        'þ' => "th",
+        _ => return None,
+    })
 }
 
 /// Full case folding with the standard library's case mappings, which are Unicode's full ones
@@ -16,12 +41,20 @@ fn case_folded(c: char) -> impl Iterator<Item = char> {
     c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
-/// The words of a display name, the whole handle, and the handle from each later part on: `ana.m`
-/// gives `ana.m` and `m`. Folded, sorted, without duplicates.
+/// The words of a display name and the handle, each from every place on where a run of letters and
+/// digits begins: `ana.m` gives `ana.m` and `m`. Folded, sorted, without duplicates.
 pub fn words(handle: &str, name: &str) -> Vec<String> {
-    let parts = handle.match_indices(['.', '_', '-']).map(|(at, _)| &handle[at + 1..]);
-    let words = name.split_whitespace().chain([handle]).chain(parts);
-    let mut words: Vec<String> = words.map(folded).filter(|word| !word.is_empty()).collect();
+    let mut words = Vec::new();
+    for word in name.split_whitespace().chain([handle]).map(folded) {
+        let mut in_run = true;
+        for (at, c) in word.char_indices() {
+            let begins = !in_run && c.is_alphanumeric();
+            if begins || at == 0 {
+                words.push(word[at..].to_owned());
+            }
+            in_run = c.is_alphanumeric();
+        }
+    }
     words.sort_unstable();
     words.dedup();
     words
@@ -77,7 +110,8 @@ mod tests {
 
     #[test]
     fn words_are_found_whatever_their_case_and_accents() {
-        assert_eq!(folded("ÁNA Łé ﬁ"), "ana łe fi");
+        assert_eq!(folded("ÁNA Łé ﬁ"), "ana le fi");
+        assert_eq!(folded("SØREN Ðorđe Þór Æsa œuvre Ħal Ŧ"), "soren dorde thor aesa oeuvre hal t");
         for spelling in ["Straße", "STRASSE", "strasse", "STRAẞE", "ſtraſſe"] {
             assert_eq!(folded(spelling), "strasse", "{spelling}");
         }
@@ -102,5 +136,11 @@ mod tests {
             assert_eq!(folded(&folds[0]), folds[0], "{c}");
         }
         assert_eq!(words("ana.m", "Ána  María 100%"), ["100%", "ana", "ana.m", "m", "maria"]);
+        let all = ["(al)", "al)", "brien-smith", "bob", "o'brien-smith", "smith"];
+        let mut all = all.map(str::to_owned);
+        all.sort();
+        assert_eq!(words("bob", "O'Brien-Smith (Al)"), all);
+        // A mark is a part of its letter, and no word begins after it.
+        assert_eq!(words("jose", "Jose\u{301}s"), ["jose", "joses"]);
     }
 }
