@@ -79,8 +79,9 @@ papo_lossy() (
     } 2>/dev/null | papo_utf8
 )
 
-# papo_send TO [text...]: sends the arguments, or standard input if there are none, as one message.
-# Status 0 means that it is on disk; its id is then printed. TO is a handle, '#group' or +group.
+# papo_send TO [text...]: sends the arguments, or standard input if there are none or only -, as one
+# message. Status 0 means that it is on disk; its id is then printed. TO is a handle, '#group' or
+# +group.
 papo_send() (
     to=$(papo_name "${1-}") || exit 2
     shift
@@ -459,6 +460,7 @@ papo_nc() {
 papo_put() {
     verb=$1 command=$2
     shift 2
+    if [ "$*" = - ]; then shift; fi
     # Read all of it before connecting, because an idle connection is closed after a while.
     text=$(papo_escape "$@")
     papo_do "$verb" "$command $text"

@@ -36,12 +36,14 @@ fn sends(shell: &str, nc: &str) {
     assert_eq!(run("papo_send bob <text", 0).0, "1\n");
     assert_eq!(run("papo_send BOB from  the 'arguments  \\n here'", 0).0, "2\n");
     let arguments = "from the arguments  \\\\n here";
-    assert_eq!(place.said("bob", "alice"), [ESCAPED, arguments]);
+    // As for papo, a lone - is standard input.
+    assert_eq!(run("papo_send bob - <text", 0).0, "3\n");
+    assert_eq!(place.said("bob", "alice"), [ESCAPED, arguments, ESCAPED]);
 
     // Scripts in "strict mode" split at line breaks and tabs only.
     let strict = "IFS=$(printf '\\n\\t.'); IFS=${IFS%.}; ";
     let nc_and_time = run(&format!("{strict}papo_send bob of several words"), 0).0;
-    assert_eq!(nc_and_time, "3\n");
+    assert_eq!(nc_and_time, "4\n");
     assert_eq!(place.said("bob", "alice").last().unwrap(), "of several words");
 
     // A status says what happened, and the ERR line why.
@@ -67,17 +69,17 @@ fn sends(shell: &str, nc: &str) {
     run("PAPO_SECRET= PAPO_SECRET_FILE=missing; papo_send bob hi", 2);
 
     // Once for a key.
-    assert_eq!(run("papo_once monday bob done", 0).0, "4\n");
-    assert_eq!(run("echo done | papo_once monday bob", 0).0, "4\n");
+    assert_eq!(run("papo_once monday bob done", 0).0, "5\n");
+    assert_eq!(run("echo done | papo_once monday bob", 0).0, "5\n");
     assert!(run("papo_once monday bob 'not done'", 1).1.contains(" key-reused "));
     run("papo_once 'a b' bob done", 2);
 
     // Until it was read.
-    assert!(run("papo_wait 4 read 1", 5).1.starts_with("ERR WAIT timeout "));
+    assert!(run("papo_wait 5 read 1", 5).1.starts_with("ERR WAIT timeout "));
     let mut bob = place.papod.login("bob").0;
     bob.say("READ");
-    bob.until("OK READ 4");
-    run("papo_wait 4 delivered 10 && papo_wait 4 read 10", 0);
+    bob.until("OK READ 5");
+    run("papo_wait 5 delivered 10 && papo_wait 5 read 10", 0);
     for wrong in ["", "3", "3 read", "x read 3", "3 seen 3", "3 read 1s", "'' read 3"] {
         run(&format!("papo_wait {wrong}"), 2);
     }
