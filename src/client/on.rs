@@ -335,7 +335,7 @@ impl Bot<'_> {
         let command = match lines::once(&format!("papo-on-{id}"), &there, &text) {
             Ok(command) => command,
             Err(e) => {
-                report(format_args!("papo: the reply to message {id} is not sent: {e}"));
+                report(format_args!("{e}; it was the reply to message {id}"));
                 return Ok(());
             }
         };

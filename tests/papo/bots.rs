@@ -199,6 +199,18 @@ fn a_reply_that_is_refused_is_reported() {
 }
 
 #[test]
+fn a_reply_that_is_too_long_is_reported() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut ana, _) = place.papod().login("ana");
+    let on = on(&place, &["--", "head", "-c", "70000", "/dev/zero"]);
+    ana.send("bob", "all of it?");
+    let said = on.complaint();
+    assert!(said.starts_with("papo: not sent: too long ("), "{said}");
+    assert!(said.ends_with("; it was the reply to message 1"), "{said}");
+    assert!(ana.line().starts_with("ACK 1 "));
+}
+
+#[test]
 fn a_command_that_is_not_there_costs_no_message() {
     let place = Place::with(&["ana", "bob"]);
     place.done("ana", &["send", "bob", "hi"]);
