@@ -119,8 +119,11 @@ impl Session {
             SessionCommand::Help { verb: Some(word) } => match help::of(&word, self.listener) {
                 Some(lines) => Ok(Some(self.helped(&lines))),
                 None => {
-                    let suggestion = suggestions::suggest(&word, self.listener);
-                    Err(Refusal::BadCommand { suggestion }.into())
+                    let verb = help::verb(&word);
+                    let there = verb.and_then(|verb| verb.served.elsewhere(self.listener));
+                    let suggest = || suggestions::suggest(&word, self.listener);
+                    let unknown = || Refusal::BadCommand { suggestion: suggest() };
+                    Err(there.map_or_else(unknown, |there| Refusal::NotHere { there }).into())
                 }
             },
             SessionCommand::Register { handle, password, invitation, name } => {

@@ -15,7 +15,7 @@ use crate::entry::Cursor;
 use crate::limits;
 use crate::name::Target;
 use crate::rates::TooFast;
-use crate::wire::help::{ListenerKind, Served};
+use crate::wire::help::ListenerKind;
 use crate::wire::line::{self, Next};
 use crate::wire::refusal::{Refusal, Suggestion};
 use crate::wire::request::{
@@ -385,12 +385,7 @@ fn command(line: &[u8], known: bool, listener: ListenerKind) -> Parsed {
     if matches!(verb.word, "GET" | "PUT") && request::is_http(said) {
         return Parsed::Held(Held::Stranger(Bye::NotHttp));
     }
-    if !verb.served.at(listener) {
-        let there = match (listener, verb.served) {
-            (ListenerKind::Admin, _) => "this socket serves only ADMIN, HELP, PING and QUIT",
-            (_, Served::Operators) => "ADMIN works on the socket of --admin",
-            _ => "UID works on the socket of --unix",
-        };
+    if let Some(there) = verb.served.elsewhere(listener) {
         return refused(verb.word, Refusal::NotHere { there });
     }
     let refused = |refusal| {

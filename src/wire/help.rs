@@ -84,9 +84,9 @@ pub fn overview(listener: ListenerKind, me: Option<&Handle>) -> Vec<String> {
     lines.push("One line is one command; each is answered by one final line, OK or ERR.".into());
     let Some(me) = me else {
         for verb in VERBS.iter().filter(|verb| verb.served == Served::Strangers) {
-            lines.push(format!("  {:<44} {}", verb.form, verb.brief()));
+            lines.push(format!("  {:<43} {}", verb.form, verb.brief()));
         }
-        lines.push(format!("  {:<44} explains one verb", "HELP <verb>"));
+        lines.push(format!("  {:<43} explains one verb", "HELP <verb>"));
         lines.push("The verbs, by subject:".to_owned());
         lines.extend(by_subject(listener, |verb| verb.word));
         let seconds = limits::LOGIN_TIME.as_secs();
@@ -104,10 +104,10 @@ pub fn overview(listener: ListenerKind, me: Option<&Handle>) -> Vec<String> {
     lines.extend(by_subject(listener, |verb| verb.form));
     lines.extend([
         "Pushed to you: MSG and GROUP <id> <time> <from> <to> <tags> <text>; ACK and".to_owned(),
-        "READ <id> <time> <from> <to> (all up to <id> was received, read); LIVE, BYE.".to_owned(),
+        "READ <id> <time> <from> <to> (all up to <id> was received, read); LIVE, BYE".to_owned(),
         "HELP <word> explains a verb or an event; <to> is a handle or #group.".to_owned(),
-        format!("Try: MSG {me} hello   (a note to yourself) and HIST {me}; then FIND <name> and"),
-        "TALK <handle>, after which each line is a message, until one with only a /.".to_owned(),
+        format!("Try: MSG {me} hello (to yourself), HIST {me}, FIND <name>, and then"),
+        "TALK <handle>, after which each line is a message, until one with only a /".to_owned(),
     ]);
     lines
 }
@@ -176,7 +176,7 @@ fn of_verb(verb: &Verb) -> Vec<String> {
     }
     lines.push(format!("  for example: {}", verb.example));
     if !verb.errors.is_empty() {
-        lines.push(format!("  errors: {}", verb.errors));
+        wrap(&format!("errors: {}", verb.errors), &mut lines);
     }
     lines
 }

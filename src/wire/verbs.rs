@@ -41,6 +41,15 @@ impl Served {
         }
     }
 
+    /// Where such a verb is served, if it is not on this listener, as a sentence for `ERR`.
+    pub fn elsewhere(self, listener: ListenerKind) -> Option<&'static str> {
+        (!self.at(listener)).then_some(match (listener, self) {
+            (ListenerKind::Admin, _) => "this socket serves only ADMIN, HELP, PING and QUIT",
+            (_, Served::Operators) => "ADMIN works on the socket of --admin",
+            _ => "UID works on the socket of --unix",
+        })
+    }
+
     pub fn needs_login(self) -> bool {
         matches!(self, Served::Accounts | Served::UnixAccounts)
     }
