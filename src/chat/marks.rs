@@ -185,7 +185,11 @@ impl Chat {
             return Err(no_message().into());
         }
         let pos = self.directory.entry_pos(about)?.ok_or_else(no_message)?;
-        let message = self.message_at(pos)?;
+        let message = match self.message_at(pos) {
+            // It has expired, and its place is still known.
+            Err(Stop::Refused(Refusal::NoSuchMessage(_))) => return Err(no_message().into()),
+            found => found?,
+        };
         if message.gone.is_some() {
             return Ok((pos.author, None));
         }

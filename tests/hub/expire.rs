@@ -3,11 +3,12 @@
 use std::fs;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use papo::chat::Act;
+use papo::chat::{Act, Order};
 use papo::entry::{Clock, Cursor, EntryId};
 use papo::hub::{Hub, Retention, Work};
 use papo::name::Target;
 use papo::store::sqlite::Database;
+use papo::wire::refusal::Refusal;
 
 use crate::person::{handle, register};
 
@@ -79,6 +80,10 @@ fn what_has_expired_is_in_no_file_and_no_command_finds_it() {
     );
     let said = ["REACT", "READ"].map(|verb| format!("ERR {verb} {gone}"));
     assert_eq!(bia.heard(&hub), format!("{}OK READ 2\n", said.concat()));
+    let (answer, answered) = smol::channel::bounded(1);
+    hub.ask(Work::Order { order: Order::DropMessage(about), answer: answer.into() });
+    let done = answered.recv_blocking().unwrap();
+    assert_eq!(done.err(), Some(Refusal::NoMessageHasId(2)));
     hub.ask(Work::End);
     thread.join().unwrap();
 }
