@@ -93,8 +93,8 @@ impl Event {
     }
 
     /// A message was read on another device: its notice goes.
-    pub fn clear(upto: EntryId, time: Millis, topic: &str, cleared: EntryId) -> Event {
-        Event::about("message_clear", &written_id(upto), time, topic, &written_id(cleared))
+    pub fn clear(upto: EntryId, time: Millis, topic: &str, cleared: &str) -> Event {
+        Event::about("message_clear", &written_id(upto), time, topic, cleared)
     }
 
     /// A message was deleted.
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(said(&open, Format::Json), format!("{json}\n"));
         assert_eq!(said(&open, Format::Sse), format!("event: open\ndata: {json}\n\n"));
         assert_eq!(open.bytes(Format::Raw, true), b"1\r\n\n\r\n");
-        let clear = Event::clear(EntryId(20), Millis(6_000), "bob", EntryId(17));
+        let clear = Event::clear(EntryId(20), Millis(6_000), "bob", &written_id(EntryId(17)));
         let json = r#"{"id":"000000000020","time":6,"event":"message_clear","topic":"bob","sequence_id":"000000000017"}"#;
         assert_eq!(clear.json(), json);
         let changed = Event::message(&ShownMessage { sequence: Some(EntryId(9)), ..shown });

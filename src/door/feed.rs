@@ -199,7 +199,7 @@ impl Subscription<'_> {
         self.sent = rest;
         for SentNotice { id, topic, .. } in read {
             let topic = self.topics[topic].spelled.clone();
-            self.push(&Event::clear(self.upto, receipt.time, &topic, id));
+            self.push(&Event::clear(self.upto, receipt.time, &topic, &written_id(id)));
         }
     }
 }

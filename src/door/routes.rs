@@ -297,7 +297,7 @@ impl HttpConnection {
         };
         link.send(format!("READ {}\n", id.0).as_bytes()).await?;
         link.reply().await?;
-        let cleared = Event::clear(id, self.now(), &topic.spelled, id);
+        let cleared = Event::clear(id, self.now(), &topic.spelled, &sequence.spelled);
         Ok(self.answer(account, Response::json(cleared.json())))
     }
 

@@ -92,7 +92,8 @@ fn a_message_may_have_a_name() {
     assert_eq!(named("bob", "2", "b"), "message|000000000006|2|b");
     assert_eq!(named("bob", "2", "c"), "message|000000000007|2|c");
     assert_eq!(named("bob", "1795873373123", "d"), "message|000000000008|1795873373123|d");
-    assert_eq!(ask(web, "PUT /bob/backup/clear", &me, "").status, 200);
+    let cleared = ask(web, "PUT /bob/backup/clear", &me, "").json();
+    assert_eq!(told(&cleared), "message_clear|000000000002|backup|-");
     assert_eq!(told(&delete("/bob/backup").json()), "message_delete|000000000009|backup|-");
     assert_eq!(delete("/bob/nothing").denied(), (404, 40401));
     // After its end, the name is free for another message.
