@@ -67,12 +67,12 @@ impl Subscription<'_> {
     fn place(&self, entry: &Entry) -> Option<(Target, usize)> {
         let with = peer(&self.me, &entry.from, &entry.to);
         let is_wanted = entry.id > self.newest
-            || match &self.floors {
-                Floors::None => true,
+            || match self.floors.as_deref() {
+                None => true,
                 // Messages come with the text that holds, so the marks say nothing more.
-                Floors::Ids(_) if entry.kind.is_mark() => false,
-                Floors::Ids(floors) => floors.get(&with).is_some_and(|floor| entry.id >= *floor),
-                Floors::Time(time) => entry.time >= *time,
+                Some(Floors::Ids(_)) if entry.kind.is_mark() => false,
+                Some(Floors::Ids(ids)) => ids.get(&with).is_some_and(|floor| entry.id >= *floor),
+                Some(Floors::Time(time)) => entry.time >= *time,
             };
         if entry.id <= self.upto || !is_wanted {
             return None;

@@ -58,7 +58,7 @@ impl Subscription<'_> {
                     }
                 }
                 let least = floors.values().min().copied();
-                self.floors = Floors::Ids(floors);
+                self.floors = Some(Box::new(Floors::Ids(floors)));
                 least.map_or(self.newest, |id| EntryId(id.0 - 1))
             }
             Since::Time(time) => {
@@ -67,7 +67,7 @@ impl Subscription<'_> {
                     let first = self.first_since(&target, time).await?;
                     least = least.into_iter().chain(first).min();
                 }
-                self.floors = Floors::Time(time);
+                self.floors = Some(Box::new(Floors::Time(time)));
                 least.map_or(self.newest, |id| EntryId(id.0 - 1))
             }
         };

@@ -249,7 +249,7 @@ pub fn published(
         ("id", id.into()),
         ("time", time.0.div_euclid(1_000).into()),
         ("event", "message".into()),
-        ("topic", topic.spelled.as_str().into()),
+        ("topic", (&*topic.spelled).into()),
     ];
     fields.extend(sequence.map(|sequence| ("sequence_id", sequence.spelled.as_str().into())));
     if !notice.title.is_empty() {

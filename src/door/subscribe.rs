@@ -74,8 +74,6 @@ impl Drop for OpenStream {
 
 /// Which entries of the log a subscriber wants.
 pub(super) enum Floors {
-    /// All of them.
-    None,
     /// From these on, by conversation.
     Ids(HashMap<Target, EntryId>),
     /// From a time on.
@@ -137,7 +135,8 @@ pub(super) struct Subscription<'a> {
     pub(super) upto: EntryId,
     /// The newest entry when the session began.
     pub(super) newest: EntryId,
-    pub(super) floors: Floors,
+    /// `None`: all of them.
+    pub(super) floors: Option<Box<Floors>>,
     /// The newest event that was passed over, because the log has it.
     pub(super) passed_over: EntryId,
     /// Events are sent as they happen.
@@ -152,7 +151,7 @@ pub(super) struct Subscription<'a> {
     /// When a peer that takes nothing counts as gone.
     stalled: Option<Box<Timer>>,
     /// Lines taken since the last look for input.
-    in_a_row: usize,
+    in_a_row: u8,
 }
 
 /// A message that was sent.
@@ -169,7 +168,7 @@ pub(super) struct SentNotice {
 }
 
 /// Lines that are taken before a look for input: a Pong may wait for so many.
-const LINES_IN_A_ROW: usize = 32;
+const LINES_IN_A_ROW: u8 = 32;
 
 impl Subscription<'_> {
     /// Begins a subscription, up to the head of the answer. Returns from where on the log is to be
@@ -195,7 +194,7 @@ impl Subscription<'_> {
             link,
             upto: EntryId(0),
             newest: EntryId(0),
-            floors: Floors::None,
+            floors: None,
             passed_over: EntryId(0),
             is_live: false,
             sent: VecDeque::new(),
@@ -254,7 +253,7 @@ impl Subscription<'_> {
         if self.is_poll {
             return Err(StreamEnd::Finished);
         }
-        (self.is_live, self.floors) = (true, Floors::None);
+        (self.is_live, self.floors) = (true, None);
         loop {
             let woken = self.wait().await?;
             self.handle(woken).await?;

@@ -7,7 +7,7 @@ use crate::name::{Handle, Target};
 /// A topic, spelled as it was asked for: programs compare the name in an answer with their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic {
-    pub spelled: String,
+    pub spelled: Box<str>,
     pub scope: Scope,
 }
 
@@ -39,7 +39,7 @@ impl Topic {
             None => Handle::new(text).map(|handle| Scope::One(Target::Person(handle))),
         };
         let scope = scope.ok_or_else(invalid)?;
-        Ok(Topic { spelled: text.to_owned(), scope })
+        Ok(Topic { spelled: text.into(), scope })
     }
 
     /// The topics of a subscription, with commas between them.
@@ -93,7 +93,7 @@ mod tests {
         let target = |text: &str| Topic::new(text).map(|topic| topic.scope);
         let one = |text: &str| Ok(Scope::One(Target::new(text).unwrap()));
         assert_eq!(target("Bob"), one("bob"));
-        assert_eq!(Topic::new("Bob").unwrap().spelled, "Bob");
+        assert_eq!(&*Topic::new("Bob").unwrap().spelled, "Bob");
         for group in ["_Ops", "+ops", "#ops"] {
             assert_eq!(target(group), one("#ops"));
         }
