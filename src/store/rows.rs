@@ -424,7 +424,7 @@ pub struct Later {
 /// What was sent under a `ONCE` key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Once {
-    /// SHA-256 of the target, a zero byte and the text.
+    /// SHA-256 of what was asked for without its text, a zero byte and the text.
     pub digest: [u8; 32],
     /// The file that it was.
     pub file: Option<FileRef>,
