@@ -111,13 +111,10 @@ impl Act {
     /// decided ([`Chat::take_extra`](super::Chat::take_extra)).
     pub fn weight(&self) -> usize {
         match self {
-            Act::Send { to: Target::Group(_), body, .. } => {
-                let called = memchr_iter(b'@', body.as_bytes()).take(limits::CALLS_READ).count();
-                1 + body.len() / Act::TEXT + called / Act::CALLS
-            }
-            Act::Send { body, .. } => 1 + body.len() / Act::TEXT,
-            Act::Answer { body, .. } => 2 + body.len() / Act::TEXT,
-            Act::Edit { body, .. } => Act::MARK + body.len() / Act::TEXT,
+            Act::Send { to: Target::Group(_), body, .. } => 1 + Act::text(body) + Act::calls(body),
+            Act::Send { body, .. } => 1 + Act::text(body),
+            Act::Answer { body, .. } => 2 + Act::text(body) + Act::calls(body),
+            Act::Edit { body, .. } => Act::MARK + Act::text(body),
             // The text of what is forwarded is not known yet.
             Act::SendFile { .. } => 2,
             Act::Forward { .. } | Act::Delete { .. } | Act::React { .. } | Act::Expire { .. } => {
@@ -143,6 +140,16 @@ impl Act {
             | Act::Link { .. }
             | Act::DropDevice(_) => 4,
         }
+    }
+
+    /// The weight of a text.
+    fn text(body: &str) -> usize {
+        body.len() / Act::TEXT
+    }
+
+    /// The weight of looking up whom a text may call.
+    fn calls(body: &str) -> usize {
+        memchr_iter(b'@', body.as_bytes()).take(limits::CALLS_READ).count() / Act::CALLS
     }
 
     /// Whether it is about so many people that what it lacks is looked up in pieces, each in a batch

@@ -227,6 +227,19 @@ fn all_that_is_missing_is_asked_for_at_once() {
     assert_eq!(told(&chat.finish())[..2], ["1 ERR GROUP too-many", "1 OK GROUP"]);
 }
 
+/// Whom a text calls is looked up in groups only; where a reply goes is not known yet.
+#[test]
+fn names_in_a_text_weigh_where_they_may_be_called() {
+    let body = "@u ".repeat(2 * limits::CALLS_READ);
+    let send = |to| Act::Send { to, body: body.clone(), once: None };
+    let name = Handle::new("team").unwrap();
+    let alone = send(Target::Person(name.clone())).weight();
+    assert_eq!(send(Target::Group(name)).weight(), alone + limits::CALLS_READ / 4);
+    let answer = |body: &str| Act::Answer { about: EntryId(1), body: body.into(), once: None };
+    let plain = answer(&body.replace('@', "u")).weight();
+    assert_eq!(answer(&body).weight(), plain + limits::CALLS_READ / 4);
+}
+
 /// Messages to one conversation share its rows, so only the first of a batch costs them.
 #[test]
 fn a_conversation_is_charged_for_once_in_a_batch() {
