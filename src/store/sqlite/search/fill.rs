@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::super::decode::entry_tags;
 use super::super::maintenance::SqliteMaintenance;
@@ -21,6 +21,8 @@ use crate::store::{Cause, Error, Indexer};
 /// Rows of the log that are read at once, in one read transaction, and their size.
 const ROWS: usize = 1_024;
 const SIZE: usize = 4_096;
+/// Words that are written by one statement, for which each then takes two fifths less work.
+const TOGETHER: usize = 16;
 /// Entries of the log whose changes are noted in one pass.
 const NOTED: usize = 16_384;
 
@@ -432,12 +434,24 @@ fn write(
     on.execute_batch(&format!(
         "CREATE TABLE words_{id}(key BLOB PRIMARY KEY, ids BLOB NOT NULL) STRICT, WITHOUT ROWID"
     ))?;
-    let mut insert = on.prepare(&format!("INSERT INTO words_{id} VALUES(?1, ?2)"))?;
+    let insert = |rows: usize| {
+        let values = vec!["(?, ?)"; rows].join(", ");
+        on.prepare(&format!("INSERT INTO words_{id} VALUES {values}"))
+    };
+    let (mut several, mut values) = (insert(TOGETHER)?, Vec::with_capacity(2 * TOGETHER));
     while let Some(SegmentWord { conversation, word, list }) = words.next_word() {
         if ends.load(Relaxed) {
             return Ok(false);
         }
-        insert.execute(params![key(conversation, word), list])?;
+        values.push(key(conversation, word));
+        values.push(list.to_vec());
+        if values.len() == 2 * TOGETHER {
+            several.execute(params_from_iter(&values))?;
+            values.clear();
+        }
+    }
+    if !values.is_empty() {
+        insert(values.len() / 2)?.execute(params_from_iter(&values))?;
     }
     set_seen(on, seen)?;
     Ok(true)
