@@ -410,3 +410,26 @@ fn primaries_fail_under_three_nodes() {
         assert_eq!(team.nodes.iter().map(Papod::id).collect::<Vec<_>>(), before);
     });
 }
+
+/// Whoever promotes the standby has not ended it, and its commits wait for a standby for ever.
+#[test]
+fn a_primary_that_was_left_behind_still_runs() {
+    let mut servers = ServerPair::start(1);
+    let mut next = None;
+    under_load(vec![servers.url(0); 3], |team| {
+        let from = team.people.count();
+        servers.other().detach();
+        servers.promote();
+        next = Some(servers.primary().standby());
+        let pause = team.people.progress_from(from, 50);
+        eprintln!("primary left behind: for {pause:.1?}");
+        // The next leader finds the primary as well.
+        let leads = |node: &Papod| node.log().contains("writing again");
+        let leader = team.nodes.iter().find(|node| leads(node)).expect("one of them leads");
+        leader.signal(Signal::STOP);
+        team.people.progress(50);
+        leader.signal(Signal::CONT);
+        team.people.progress(50);
+    });
+    drop(next);
+}

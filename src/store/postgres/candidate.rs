@@ -56,6 +56,8 @@ pub struct PgNode {
     recorder: String,
     /// What was seen last lacks that batch.
     lacks: bool,
+    /// The server, by its place in the URL, that was last found to lack batches.
+    left_behind: Option<usize>,
 }
 
 impl PgNode {
@@ -69,9 +71,22 @@ impl PgNode {
             }
         }
         let Leadership { node: name, host, .. } = Leadership::new()?;
-        let (address, key, number, seen, recorder, lacks) = Default::default();
+        let (address, key, number, seen) = Default::default();
+        let (recorder, lacks, left_behind) = Default::default();
         let connection = Some(connection);
-        Ok(PgNode { source, connection, name, host, address, key, number, seen, recorder, lacks })
+        Ok(PgNode {
+            source,
+            connection,
+            name,
+            host,
+            address,
+            key,
+            number,
+            seen,
+            recorder,
+            lacks,
+            left_behind,
+        })
     }
 
     fn connected(&mut self) -> Result<&mut PgConnection, PgError> {
@@ -88,9 +103,16 @@ impl PgNode {
         let recorder = self.recorder.clone();
         let on = self.connected()?;
         let params = [Param::Int(known.term), Param::Int(known.number), Param::Text(&recorder)];
-        let rows = on.query(LOOK, &params)?;
+        let (rows, server) = (on.query(LOOK, &params)?, on.server);
         let row = rows.first().ok_or_else(|| PgError::Odd("there is no row of leader".into()))?;
         let seen = Seen::of(row)?;
+        let is_behind = seen.last.term < known.term || seen.last.number < known.number;
+        let last = std::mem::replace(&mut self.left_behind, is_behind.then_some(server));
+        // If it is the only primary, it is asked again, and is believed then.
+        if is_behind && last != self.left_behind {
+            self.source.leave(server);
+            return Err(PgError::Lost("this server lacks what was recorded".into()));
+        }
         let found = LeaderSeen {
             last: seen.last,
             node: seen.node.clone(),
@@ -183,7 +205,7 @@ impl Candidate for PgNode {
             Err(e) => {
                 // Whatever it has done, the next look will show.
                 log::debug!("could not begin a term: {e}");
-                self.connection = None;
+                self.connection.take().inspect(|connection| self.source.leave(connection.server));
                 Ok(None)
             }
         }

@@ -215,6 +215,7 @@ impl Leadership {
                 }
                 Ok(false) => {}
                 Err(e) => {
+                    source.leave(on.server);
                     log::debug!("could not begin a new term: {e}");
                     source.still_wanted(&e)?;
                     if begun.elapsed() > limits::PG_ANSWER && !has_said {

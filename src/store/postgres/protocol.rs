@@ -33,6 +33,8 @@ pub(super) struct PgConnection {
     named: usize,
     /// Answers that nobody waits for, and that have to be read before the next one.
     owed: usize,
+    /// The place of its server in the URL.
+    pub(super) server: usize,
 }
 
 impl PgConnection {
@@ -51,6 +53,7 @@ impl PgConnection {
             prepared: FxHashMap::default(),
             named: 0,
             owed: 0,
+            server: 0,
         };
         let mut body = 196_608_i32.to_be_bytes().to_vec();
         for (name, value) in settings {

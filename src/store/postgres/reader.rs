@@ -176,7 +176,7 @@ impl Reader for PgReader {
                 return Ok(());
             }
             // It is not the primary any more, or its standby does not answer.
-            self.disconnect();
+            self.connection.take().inspect(|connection| self.source.leave(connection.server));
             self.source.still_wanted(&PgError::Lost("nothing is confirmed".into()))?;
             thread::sleep(limits::PG_LOOK);
         }

@@ -1,6 +1,6 @@
 //! Finding the primary among the servers of a URL, and what connections to it have in common.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -24,6 +24,8 @@ pub(super) struct Source {
     leads: AtomicBool,
     /// Since when papod ends.
     ending: Mutex<Option<Instant>>,
+    /// Which of the servers is asked first.
+    first: AtomicUsize,
 }
 
 /// What a connection is for.
@@ -40,8 +42,15 @@ pub(super) enum PgPurpose {
 
 impl Source {
     pub(super) fn new(url: PgUrl, standby: Standby) -> Source {
-        let (confirmed, changed, leads, ending) = Default::default();
-        Source { url, standby, confirmed, changed, leads, ending }
+        let (confirmed, changed, leads, ending, first) = Default::default();
+        Source { url, standby, confirmed, changed, leads, ending, first }
+    }
+
+    /// This server lacks what was recorded, or does not confirm anything: those after it in the URL
+    /// are asked before it. Where a standby was promoted, the former primary may still
+    /// run, and does not know that.
+    pub(super) fn leave(&self, server: usize) {
+        self.first.store(server + 1, Ordering::Relaxed);
     }
 
     /// Whether this process leads, as far as it knows.
@@ -99,9 +108,15 @@ impl Source {
     /// None was found; with what each server said.
     pub(super) fn connect(&self, purpose: PgPurpose) -> Result<PgConnection, PgError> {
         let (mut said, mut is_final) = (Vec::new(), None);
-        for host in &self.url.hosts {
+        let first = self.first.load(Ordering::Relaxed) % self.url.hosts.len().max(1);
+        let servers = self.url.hosts.iter().enumerate();
+        for (server, host) in servers.clone().skip(first).chain(servers.take(first)) {
             match self.connect_to(host, purpose) {
-                Ok(connection) => return Ok(connection),
+                Ok(mut connection) => {
+                    connection.server = server;
+                    self.first.store(server, Ordering::Relaxed);
+                    return Ok(connection);
+                }
                 // Nothing that time heals. But another may be the primary, and have a database that
                 // has not reached this one yet.
                 Err(e) if e.is_final() => {
