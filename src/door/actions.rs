@@ -16,7 +16,7 @@ fn invalid(why: &str) -> Denial {
 
 /// What is looked at of an action; the rest is only checked.
 #[derive(Default)]
-struct Action {
+struct NtfyAction {
     kind: String,
     label: String,
     url: String,
@@ -34,7 +34,7 @@ pub fn parse(text: &str) -> Result<Vec<(String, String)>, Denial> {
     }
     let (mut actions, mut rest) = (Vec::new(), text);
     while !rest.is_empty() {
-        let (mut action, mut at, mut is_last) = (Action::default(), 0, false);
+        let (mut action, mut at, mut is_last) = (NtfyAction::default(), 0, false);
         while !is_last {
             let (key, value);
             (key, value, is_last, rest) = field(rest)?;
@@ -54,12 +54,12 @@ pub fn of_json(actions: &Value) -> Result<Vec<(String, String)>, Denial> {
     let actions = actions.as_array().ok_or_else(|| invalid("not a list"))?.iter().map(|action| {
         let text = |key| json::field(action, key).and_then(Value::as_str).unwrap_or_default();
         let (kind, label, url) = (text("action"), text("label"), text("url"));
-        Action { kind: kind.to_lowercase(), label: label.to_owned(), url: url.to_owned() }
+        NtfyAction { kind: kind.to_lowercase(), label: label.to_owned(), url: url.to_owned() }
     });
     views(actions.collect())
 }
 
-impl Action {
+impl NtfyAction {
     /// Sets a field; without a key, it is known by its place.
     fn set(&mut self, at: usize, key: &str, value: String) -> Result<(), Denial> {
         let has_url = matches!(&*self.kind, "view" | "http");
@@ -83,12 +83,12 @@ impl Action {
     }
 }
 
-fn views(actions: Vec<Action>) -> Result<Vec<(String, String)>, Denial> {
+fn views(actions: Vec<NtfyAction>) -> Result<Vec<(String, String)>, Denial> {
     if actions.len() > limits::HTTP_ACTIONS {
         return Err(invalid(&format!("at most {} are allowed", limits::HTTP_ACTIONS)));
     }
     let mut views = Vec::new();
-    for Action { kind, label, url } in actions {
+    for NtfyAction { kind, label, url } in actions {
         if !KINDS.contains(&&*kind) {
             return Err(invalid("an action is view, http, broadcast or copy"));
         }
