@@ -55,7 +55,8 @@ impl Times {
         self.nanoseconds.add(nanoseconds);
     }
 
-    fn count(&self) -> u64 {
+    /// How many were observed.
+    pub fn count(&self) -> u64 {
         self.buckets.iter().map(Count::get).sum()
     }
 }

@@ -1,30 +1,19 @@
 //! The thread that fills the index for searching, behind the log. It reads what was written and has
 //! a connection of its own to the index, so nobody ever waits for it.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use crate::counters::Counters;
 use crate::limits;
-use crate::store::Indexer;
-
-/// Ends the thread when dropped. What it has begun it leaves, so that the end does not wait for a
-/// thread that the system gives little time.
-pub struct IndexingEnd {
-    ends: Arc<AtomicBool>,
-    _wake: mpsc::Sender<()>,
-}
-
-impl Drop for IndexingEnd {
-    fn drop(&mut self) {
-        self.ends.store(true, Relaxed);
-    }
-}
+use crate::store::{Haste, Indexer};
 
 /// Starts the thread. It makes passes as long as there is something to do, then one every
-/// [`limits::SEARCH_PAUSE`], and ends when [`IndexingEnd`] is dropped. A panic ends only the pass it
+/// [`limits::SEARCH_PAUSE`], and ends when the sender is dropped: what it has begun it leaves, so
+/// that nobody waits for a thread that the system gives little time. A panic ends only the pass it
 /// happens in, and is counted.
 ///
 /// # Errors
@@ -32,19 +21,19 @@ impl Drop for IndexingEnd {
 pub fn start(
     mut indexer: Box<dyn Indexer>,
     counters: Arc<Counters>,
-) -> std::io::Result<(IndexingEnd, JoinHandle<()>)> {
-    let (wake, ended): (_, Receiver<()>) = mpsc::channel();
-    let end = IndexingEnd { ends: Arc::default(), _wake: wake };
-    let ends = end.ends.clone();
+) -> std::io::Result<(mpsc::Sender<()>, JoinHandle<()>)> {
+    let (end, ended) = mpsc::channel();
     // Before anybody is connected. If it fails, the first pass says so.
     let _ = indexer.open();
     counters.search_lag.set(indexer.lag());
     let run = move || {
         // On Linux this affects only the calling thread. If it fails, others are only slower.
         let _ = rustix::process::nice(limits::INDEXER_NICE);
+        let pace = Pace::new(&counters, &ended);
         let mut is_failing = false;
         loop {
-            let done = counters.caught("the index for searching", || indexer.pass(&ends));
+            let pass = || indexer.pass(&|haste| pace.go_on(haste));
+            let done = counters.caught("the index for searching", pass);
             if let Some(Err(e)) = &done
                 && !is_failing
             {
@@ -53,7 +42,7 @@ pub fn start(
             counters.search_lag.set(indexer.lag());
             is_failing = matches!(done, Some(Err(_)));
             let pause = match done {
-                Some(Ok(true)) => std::time::Duration::ZERO,
+                Some(Ok(true)) => Duration::ZERO,
                 _ => limits::SEARCH_PAUSE,
             };
             if ended.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
@@ -62,4 +51,46 @@ pub fn start(
         }
     };
     Ok((end, thread::Builder::new().name("indexer".into()).spawn(run)?))
+}
+
+/// Has the thread rest while others write. A lower weight does not do that: the system lets a thread
+/// that has a core keep it for a while, and each that waits for the disk gives its core away.
+struct Pace<'a> {
+    counters: &'a Counters,
+    ended: &'a Receiver<()>,
+    /// Since when the thread has worked.
+    since: Cell<Instant>,
+    /// How many commits there have been, and when the last was noticed.
+    commits: Cell<(u64, Option<Instant>)>,
+}
+
+impl Pace<'_> {
+    fn new<'a>(counters: &'a Counters, ended: &'a Receiver<()>) -> Pace<'a> {
+        let commits = Cell::new((counters.commits.count(), None));
+        Pace { counters, ended, since: Cell::new(Instant::now()), commits }
+    }
+
+    /// Rests if it is time to. Returns whether the thread is to go on.
+    fn go_on(&self, haste: Haste) -> bool {
+        let worked = self.since.get().elapsed();
+        if worked < limits::INDEXER_STEP {
+            return true;
+        }
+        let rests = self.is_busy() && haste == Haste::None;
+        let rest = if rests { worked * limits::INDEXER_REST } else { Duration::ZERO };
+        let ended = self.ended.recv_timeout(rest.min(limits::INDEXER_REST_MAX));
+        self.since.set(Instant::now());
+        ended == Err(RecvTimeoutError::Timeout)
+    }
+
+    /// Whether others write.
+    fn is_busy(&self) -> bool {
+        let count = self.counters.commits.count();
+        let (before, mut last) = self.commits.get();
+        if count != before {
+            last = Some(Instant::now());
+        }
+        self.commits.set((count, last));
+        last.is_some_and(|at| at.elapsed() < limits::INDEXER_QUIET)
+    }
 }

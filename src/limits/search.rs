@@ -33,6 +33,15 @@ pub const SEARCH_PAUSE: Duration = Duration::from_secs(1);
 /// Time after which segments with deleted texts are made again: within a minute a deleted text is
 /// gone, and so many deletions share the work. Edits share it likewise.
 pub const SEARCH_ERASE: Duration = Duration::from_secs(10);
-/// The nice(2) increment of the thread that fills the index for searching, the largest: on a core
-/// that has something else to do it gets a seventieth.
-pub const INDEXER_NICE: i32 = 19;
+/// The nice(2) increment of the thread that fills the index for searching: a tenth of the weight of
+/// other threads.
+pub const INDEXER_NICE: i32 = 10;
+/// Work of this thread after which it rests while others write: a thread that waits for the disk
+/// gets its core back that much later.
+pub const INDEXER_STEP: Duration = Duration::from_micros(200);
+/// How long it rests, in times of its work, so that messages have the rest of a core.
+pub const INDEXER_REST: u32 = 19;
+/// The same at most, of a step that was longer.
+pub const INDEXER_REST_MAX: Duration = Duration::from_millis(100);
+/// Time from one commit to the next from which on nobody counts as writing.
+pub const INDEXER_QUIET: Duration = Duration::from_millis(20);

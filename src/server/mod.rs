@@ -26,7 +26,7 @@ use crate::file_workers::FileWorkers;
 #[cfg(feature = "postgres")]
 use crate::hub::NodeHooks;
 use crate::hub::{Hub, Retention, Work};
-use crate::indexing::{self, IndexingEnd};
+use crate::indexing;
 use crate::limits;
 use crate::live_limits::LiveLimits;
 use crate::metrics;
@@ -82,7 +82,7 @@ pub struct Server {
     /// Dropped to end the retention thread.
     retention: mpsc::Sender<()>,
     /// Dropped to end the thread that fills the index for searching.
-    indexing: Option<IndexingEnd>,
+    indexing: Option<mpsc::Sender<()>>,
     executors: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
     /// Keeps the store ours until the last thread has ended.

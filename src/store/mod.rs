@@ -31,7 +31,6 @@ pub mod upload;
 mod walk;
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
 
 #[cfg(feature = "postgres")]
 pub use candidate::{Announced, BatchId, Candidate, LeaderSeen};
@@ -96,6 +95,15 @@ pub trait Writer: Send {
     fn reader(&mut self) -> Result<&mut dyn Reader, Error>;
 }
 
+/// How urgent a step of an [`Indexer`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// It may rest while others write: searches read in the log what is not in the index.
+    None,
+    /// It erases deleted texts, which are to be gone within a minute.
+    Erasing,
+}
+
 /// The writer of an index for searching, if a store has one.
 pub trait Indexer: Send {
     /// Opens the index, or makes it, so that filling it takes no further descriptors.
@@ -104,12 +112,13 @@ pub trait Indexer: Send {
     /// The store's reason. The next pass tries it again.
     fn open(&mut self) -> Result<(), Error>;
 
-    /// Does a part of what is to be done. Returns whether there is more. Once `ends` is true it
-    /// returns soon, and leaves the part that it has begun.
+    /// Does a part of what is to be done. Returns whether there is more. It asks `go_on` between
+    /// any two small steps, which may take its time to answer; if the answer is no, it returns
+    /// soon, and leaves the part that it has begun.
     ///
     /// # Errors
     /// The store's reason. The next pass goes on, with a new index if this one was damaged.
-    fn pass(&mut self, ends: &AtomicBool) -> Result<bool, Error>;
+    fn pass(&mut self, go_on: &dyn Fn(Haste) -> bool) -> Result<bool, Error>;
 
     /// How many of the newest entries are not in the index, as of the last pass; where a few ids were
     /// given to no entry, they count. A search reads these in the log.

@@ -107,7 +107,7 @@ impl Bench {
 
     /// Indexes all that is to be indexed.
     pub fn index(&mut self) {
-        while self.indexer.as_mut().is_some_and(|indexer| indexer.pass(&false.into()).unwrap()) {}
+        while self.indexer.as_mut().is_some_and(|indexer| indexer.pass(&|_| true).unwrap()) {}
     }
 
     pub fn advance(&mut self, who: AccountId, cursor: Cursor, id: EntryId) {

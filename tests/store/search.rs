@@ -199,7 +199,7 @@ fn looks_find_what_is_shown() {
                 store.commit();
                 // One pass may leave much to be done.
                 if let Some(indexer) = &mut store.indexer {
-                    indexer.pass(&false.into()).unwrap();
+                    indexer.pass(&|_| true).unwrap();
                 }
             }
             if dice.below(400) == 0 {

@@ -4,13 +4,12 @@
 //! A segment has the words of all texts that its messages have had and that are still in the log,
 //! since members who have left a group still see the text of their time.
 
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::segment::{Segment, most, to_merge};
 use crate::entry::EntryId;
 use crate::limits;
-use crate::store::Error;
+use crate::store::{Error, Haste};
 
 /// The entries of a stretch of the log: the last one in it, and the first one beyond it.
 pub(in crate::store) type Stretch = (Option<EntryId>, Option<EntryId>);
@@ -35,14 +34,14 @@ pub(in crate::store) trait Filled {
     /// The last of the entries above `end` that are to be indexed next, and their size: as many as
     /// have been noted, and no more than the first that reaches `most`.
     fn ahead(&mut self, end: EntryId, most: usize) -> Result<(EntryId, usize), Error>;
-    /// Makes a segment of the entries above one and up to another, in place of `old`; none if it
-    /// `ends` meanwhile.
+    /// Makes a segment of the entries above one and up to another, in place of `old`; none if it is
+    /// not to `go_on`.
     fn make(
         &mut self,
         floor: EntryId,
         within: (EntryId, EntryId),
         old: &[Segment],
-        ends: &AtomicBool,
+        go_on: &dyn Fn() -> bool,
     ) -> Result<(), Error>;
     /// A segment with [`SEARCH_EDITED`](limits::SEARCH_EDITED) edited messages, so that looking at
     /// each costs too much.
@@ -138,26 +137,34 @@ impl Filler {
     pub(in crate::store) fn fill(
         &mut self,
         index: &mut impl Filled,
-        ends: &AtomicBool,
+        go_on: &dyn Fn(Haste) -> bool,
     ) -> Result<bool, Error> {
         let end = self.end;
-        let is_more = self.step(index, ends)?;
+        let is_more = self.step(index, go_on)?;
         if self.end != end {
             self.count(|above, upto| index.stretch(above, upto))?;
         }
         Ok(is_more)
     }
 
-    fn step(&mut self, index: &mut impl Filled, ends: &AtomicBool) -> Result<bool, Error> {
+    fn step(
+        &mut self,
+        index: &mut impl Filled,
+        go_on: &dyn Fn(Haste) -> bool,
+    ) -> Result<bool, Error> {
+        let (at_rest, in_haste) = (&|| go_on(Haste::None), &|| go_on(Haste::Erasing));
         let floor = self.floor;
         self.is_soiled |= index.forget(floor)?;
         let all = index.segments()?;
         self.end = all.last().map_or(floor, |last| last.upto);
         let is_more = index.note(self.end)?;
+        if !at_rest() {
+            return Ok(false);
+        }
         if let Some(erased) = index.stale()? {
             let since = *self.stale.get_or_insert_with(Instant::now);
             if since.elapsed() >= self.erase {
-                index.make(floor, (erased.after, erased.upto), &[erased], ends)?;
+                index.make(floor, (erased.after, erased.upto), &[erased], in_haste)?;
                 self.is_soiled = true;
                 return Ok(true);
             }
@@ -171,7 +178,7 @@ impl Filler {
             let merged = to_merge(&all, new, most);
             let old = &all[all.len() - merged..];
             let after = old.first().map_or(self.end, |first| first.after);
-            index.make(floor, (after, upto), old, ends)?;
+            index.make(floor, (after, upto), old, at_rest)?;
             self.end = upto;
             return Ok(true);
         }
@@ -179,7 +186,7 @@ impl Filler {
             && let Some(edited) = index.often_edited(&all)?
         {
             self.remade = Some(Instant::now());
-            index.make(floor, (edited.after, edited.upto), &[edited], ends)?;
+            index.make(floor, (edited.after, edited.upto), &[edited], at_rest)?;
             return Ok(true);
         }
         if self.is_soiled {
@@ -265,7 +272,7 @@ mod tests {
             _: EntryId,
             (after, upto): (EntryId, EntryId),
             old: &[Segment],
-            _: &AtomicBool,
+            _: &dyn Fn() -> bool,
         ) -> Result<(), Error> {
             let size = (upto.0 - after.0) as usize;
             self.written += size;
@@ -289,7 +296,7 @@ mod tests {
             let mut index = Counted { newest, seen: 0, segments: Vec::new(), written: 0 };
             let mut filler = Filler::new();
             filler.newest = EntryId(newest);
-            while filler.fill(&mut index, &AtomicBool::new(false)).unwrap() {}
+            while filler.fill(&mut index, &|_| true).unwrap() {}
             assert_eq!(index.segments.last().unwrap().upto, EntryId(newest));
             assert_eq!(index.written, newest as usize);
         }

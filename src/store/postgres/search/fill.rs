@@ -2,7 +2,6 @@
 //! anew.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustc_hash::FxHashMap;
 
@@ -18,7 +17,7 @@ use crate::store::search::{
     Filled, Filler, Segment, SegmentDraft, SegmentId, SegmentWord, SegmentWords, Stretch,
     are_neighbours, key, size,
 };
-use crate::store::{Error, Indexer};
+use crate::store::{Error, Haste, Indexer};
 
 /// Entries of the log that are read at once, and bytes of the index that are written at once.
 const ROWS: i64 = 256;
@@ -104,12 +103,12 @@ impl PgIndexer {
         Ok(true)
     }
 
-    fn fill(&mut self, ends: &AtomicBool) -> Result<bool, Error> {
+    fn fill(&mut self, go_on: &dyn Fn(Haste) -> bool) -> Result<bool, Error> {
         if !self.begin()? {
             return Ok(false);
         }
         let Some(index) = &mut self.index else { return Ok(false) };
-        let is_more = self.filler.fill(index, ends)?;
+        let is_more = self.filler.fill(index, go_on)?;
         if !index.is_swept {
             index.clean()?;
         }
@@ -123,8 +122,8 @@ impl Indexer for PgIndexer {
         self.begin().map(drop).map_err(Into::into)
     }
 
-    fn pass(&mut self, ends: &AtomicBool) -> Result<bool, Error> {
-        let filled = self.fill(ends);
+    fn pass(&mut self, go_on: &dyn Fn(Haste) -> bool) -> Result<bool, Error> {
+        let filled = self.fill(go_on);
         if filled.is_err() {
             // A transaction may be open, tables may be missing.
             self.index = None;
@@ -164,13 +163,13 @@ pub(super) fn segment(row: &PgRow) -> Result<Segment, PgError> {
 
 impl PgIndexWriter {
     /// The words of the entries above one and up to another, the size of these, and when the first of
-    /// them expires.
+    /// them expires; nothing if it is not to `go_on`.
     fn draft(
         &mut self,
         floor: EntryId,
         (after, upto): (EntryId, EntryId),
-        ends: &AtomicBool,
-    ) -> Result<(SegmentDraft, usize, Option<i64>), Error> {
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<(SegmentDraft, usize, Option<i64>)>, Error> {
         let sql = "SELECT id, conversation, kind, body, changed, re, tags, time FROM entry
                    WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3";
         let edits = "SELECT a.message, e.body FROM about a JOIN entry e ON e.id = a.mark
@@ -209,8 +208,11 @@ impl PgIndexWriter {
                     }
                 }
             }
-            if rows.is_empty() || ends.load(Relaxed) {
-                return Ok((draft, all, due));
+            if rows.is_empty() {
+                return Ok(Some((draft, all, due)));
+            }
+            if !go_on() {
+                return Ok(None);
             }
         }
     }
@@ -291,12 +293,9 @@ impl Filled for PgIndexWriter {
         floor: EntryId,
         within: (EntryId, EntryId),
         _old: &[Segment],
-        ends: &AtomicBool,
+        go_on: &dyn Fn() -> bool,
     ) -> Result<(), Error> {
-        let (draft, size, due) = self.draft(floor, within, ends)?;
-        if ends.load(Relaxed) {
-            return Ok(());
-        }
+        let Some((draft, size, due)) = self.draft(floor, within, go_on)? else { return Ok(()) };
         self.is_swept = false;
         self.on.execute("BEGIN")?;
         let number = one(&self.on.query("SELECT papo_search_make()", &[])?)?.get(0)?;

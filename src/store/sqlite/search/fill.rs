@@ -1,7 +1,6 @@
 //! Filling the index from the database, each through a connection of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
@@ -16,11 +15,12 @@ use crate::store::ids::encode;
 use crate::store::search::{
     Filled, Filler, Segment, SegmentDraft, SegmentWord, Stretch, key, size,
 };
-use crate::store::{Cause, Error, Indexer};
+use crate::store::{Cause, Error, Haste, Indexer};
 
-/// Rows of the log that are read at once, in one read transaction, and their size.
-const ROWS: usize = 1_024;
-const SIZE: usize = 4_096;
+/// Rows of the log that are read at once, in one read transaction, and their size. Meanwhile the log
+/// cannot be begun anew.
+const ROWS: usize = 128;
+const SIZE: usize = 512;
 /// Words that are written by one statement, for which each then takes two fifths less work.
 const TOGETHER: usize = 16;
 /// Entries of the log whose changes are noted in one pass.
@@ -79,9 +79,9 @@ impl Indexer for SqliteIndexer {
         Ok(())
     }
 
-    fn pass(&mut self, ends: &AtomicBool) -> Result<bool, Error> {
+    fn pass(&mut self, go_on: &dyn Fn(Haste) -> bool) -> Result<bool, Error> {
         self.open()?;
-        let filled = self.filler.fill(&mut self.index, ends);
+        let filled = self.filler.fill(&mut self.index, go_on);
         if let Err(e) = &filled
             && e.cause() == Cause::Damaged
         {
@@ -226,14 +226,14 @@ impl Filled for IndexWriter {
         floor: EntryId,
         (after, upto): (EntryId, EntryId),
         old: &[Segment],
-        ends: &AtomicBool,
+        go_on: &dyn Fn() -> bool,
     ) -> Result<(), Error> {
         let on = self.on()?;
         let mut draft = SegmentDraft::new(after);
         let (mut size, mut at) = (0, after.max(floor));
         let mut due = None;
         while let Some((last, read)) = self.add(at, upto, &mut draft, &mut due)? {
-            if ends.load(Relaxed) {
+            if !go_on() {
                 return Ok(());
             }
             at = last;
@@ -247,7 +247,7 @@ impl Filled for IndexWriter {
             .unwrap_or_default();
         run(on, "BEGIN IMMEDIATE")?;
         let facts = (size, stamp, floor, self.seen, due);
-        let written = write(on, draft, (after, upto), facts, old, ends);
+        let written = write(on, draft, (after, upto), facts, old, go_on);
         run(on, if matches!(written, Ok(true)) { "COMMIT" } else { "ROLLBACK" })?;
         written.map(drop)
     }
@@ -400,14 +400,14 @@ fn stale(on: &Connection) -> Result<Option<Segment>, Error> {
 /// was noted when it was made; and when the first of its messages expires.
 type Facts = (usize, (i64, i64), EntryId, EntryId, Option<i64>);
 
-/// Writes a segment; returns whether it did not end meanwhile.
+/// Writes a segment, as long as it is to `go_on`; returns whether it has.
 fn write(
     on: &Connection,
     draft: SegmentDraft,
     (after, upto): (EntryId, EntryId),
     (size, (time, conversation), floor, seen, due): Facts,
     old: &[Segment],
-    ends: &AtomicBool,
+    go_on: &dyn Fn() -> bool,
 ) -> Result<bool, Error> {
     for segment in old {
         drop_segment(on, segment.id.0)?;
@@ -440,7 +440,7 @@ fn write(
     };
     let (mut several, mut values) = (insert(TOGETHER)?, Vec::with_capacity(2 * TOGETHER));
     while let Some(SegmentWord { conversation, word, list }) = words.next_word() {
-        if ends.load(Relaxed) {
+        if !go_on() {
             return Ok(false);
         }
         values.push(key(conversation, word));
