@@ -235,6 +235,9 @@ pub const EVICT: usize = 2 * BATCH;
 /// Minimum pages of the write-ahead log to copy to the database at once: 4 MB, so that rows that
 /// change often are copied once.
 pub const WRITE_BACK: i64 = 1_000;
+/// Pages below which the writer copies what is left of a long log itself: 1 MB, for which a batch
+/// waits.
+pub const WRITE_BACK_END: i64 = WRITE_BACK / 4;
 /// Pages after which the write-ahead log is restarted, once little of it is left to copy: 40 MB.
 pub const LOG_PAGES: i64 = 10_000;
 /// Chats that the store may list as having something waiting when nothing does any more; a login

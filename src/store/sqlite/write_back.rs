@@ -85,13 +85,14 @@ impl WriteBack {
     }
 
     /// Gets the log written back if it holds enough: by the thread, or right here if only a few
-    /// pages are left of a long log or if the thread cannot keep up. To be called outside of a
-    /// transaction.
+    /// pages are left of a long log, so that a batch waits for little, or if the thread cannot keep
+    /// up. To be called outside of a transaction.
     pub(super) fn go_on(&self, on: &Connection, backlog: Backlog) -> Result<(), Error> {
-        if backlog.rest() < limits::WRITE_BACK {
+        let is_long = backlog.log >= limits::LOG_PAGES;
+        if !is_long && backlog.rest() < limits::WRITE_BACK {
             return Ok(());
         }
-        let is_end = backlog.log >= limits::LOG_PAGES && backlog.rest() < 2 * limits::WRITE_BACK;
+        let is_end = is_long && backlog.rest() < limits::WRITE_BACK_END;
         if (is_end || backlog.log >= 4 * limits::LOG_PAGES)
             && let Ok(_copying) = self.shared.copying.try_lock()
         {
