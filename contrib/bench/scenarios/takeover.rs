@@ -1,6 +1,6 @@
 //! A part of `cluster`: the leader is killed, and sessions on two other nodes go on. How long after
-//! that one on each of them gets its first `OK`, with few sessions there and with as many as this
-//! process may have.
+//! that one on each of them gets its first `OK`, for what it says as soon as its node knows, with few
+//! sessions there and with as many as this process may have.
 
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,10 @@ fn go_on(bench: &mut Bench, url: &str, sessions: usize) -> Outcome<[Duration; 2]
     }
     let began = Instant::now();
     leader.kill();
+    // Whoever had a command under way with the leader may lose the connection.
+    for node in &nodes {
+        node.until_said("has lost the leader")?;
+    }
     for at in asking {
         // To somebody on the second node.
         net.out.to(at).extend(message(&all[sessions - 1]));
