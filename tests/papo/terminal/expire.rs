@@ -108,6 +108,7 @@ fn how_long_messages_stay_is_set_and_shown() {
     bob.send("ana", "hello");
     window.says("bob: hello\n");
     window.key("C-d");
+    window.says("status 0");
     window.start("papo");
     window.shows(&format!(
         "|{}
