@@ -316,7 +316,7 @@ fn compare(both: &mut [&mut Bench; 2], model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
     fn what_has_expired_never_was(turns in proptest::collection::vec(turn(), 1..160)) {
         every_store(|store| {
