@@ -32,6 +32,8 @@ pub fn start(
         let pace = Pace::new(&counters, &ended);
         let mut is_failing = false;
         loop {
+            // A pause was no work.
+            pace.since.set(Instant::now());
             let pass = || indexer.pass(&|haste| pace.go_on(haste));
             let done = counters.caught("the index for searching", pass);
             if let Some(Err(e)) = &done
@@ -92,5 +94,23 @@ impl Pace<'_> {
         }
         self.commits.set((count, last));
         last.is_some_and(|at| at.elapsed() < limits::INDEXER_QUIET)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_ends_whatever_it_is_doing() {
+        let counters = Counters::default();
+        for haste in [Haste::None, Haste::Erasing] {
+            let (end, ended) = mpsc::channel();
+            let pace = Pace::new(&counters, &ended);
+            counters.commits.observe(Duration::ZERO);
+            assert!(pace.go_on(haste) && pace.go_on(haste));
+            drop(end);
+            while pace.go_on(haste) {}
+        }
     }
 }
