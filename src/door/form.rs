@@ -83,6 +83,14 @@ mod tests {
     }
 
     #[test]
+    fn so_many_fields_are_looked_at() {
+        let field = |n| format!("--b\nContent-Disposition: form-data; name=f{n}\n\nx\n");
+        let body: String = (0..=limits::HOOK_FIELDS).map(field).chain(["--b--".into()]).collect();
+        let fields = multipart(&head("multipart/form-data; boundary=b"), &body).unwrap();
+        assert_eq!(fields.as_object().unwrap().len(), limits::HOOK_FIELDS);
+    }
+
+    #[test]
     fn the_fields_of_parts_are_found() {
         let body = "--x y\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\na b\r\n\
                     --x y\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; \
