@@ -47,8 +47,8 @@ impl Source {
     }
 
     /// This server lacks what was recorded, or does not confirm anything: those after it in the URL
-    /// are asked before it. Where a standby was promoted, the former primary may still
-    /// run, and does not know that.
+    /// are asked before it. Where a standby was promoted, the former primary may still run, and does
+    /// not know that.
     pub(super) fn leave(&self, server: usize) {
         self.first.store(server + 1, Ordering::Relaxed);
     }
