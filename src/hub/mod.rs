@@ -148,8 +148,8 @@ impl Hub {
         self.inbox.pass(run)
     }
 
-    /// Wakes the hub if work queued in the current pass has waited for [`limits::PASS`]. To be
-    /// called between the sessions that a thread serves.
+    /// Wakes the hub if work queued in the current pass has waited for
+    /// [`PASS`](crate::limits::PASS). To be called between the sessions that a thread serves.
     pub fn bound_pass(&self, now: Instant) {
         self.inbox.bound_pass(now);
     }
