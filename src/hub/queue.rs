@@ -90,10 +90,11 @@ impl Queue {
         Queue { first, ..Queue::new(waiting) }
     }
 
-    /// Where work arrives, and what has arrived and is not done, each session's in its order.
+    /// Where work arrives, and what has arrived and is not done, each session's in its order; last
+    /// the end of papod, if that has begun.
     #[cfg(feature = "postgres")]
     pub(super) fn into_parts(self) -> (InboxReceiver, Vec<Work>) {
-        let Queue { waiting, late, first, sessions, .. } = self;
+        let Queue { waiting, late, first, sessions, ended, .. } = self;
         let mut works: Vec<Work> = first.into();
         for (session, steps) in sessions {
             works.extend(steps.into_iter().map(|step| match step {
@@ -107,6 +108,7 @@ impl Queue {
             }));
         }
         works.extend(late);
+        works.extend(ended.then_some(Work::End));
         (waiting, works)
     }
 

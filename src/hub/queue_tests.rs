@@ -149,3 +149,17 @@ fn after_a_batch_that_took_long_the_next_ones_are_smaller() {
     (0..10).for_each(|_| queue.took(slow, quick, full));
     assert_eq!(most(&mut queue), full);
 }
+
+/// A leader that is replaced while papod ends goes on as a door, and ends as one.
+#[cfg(feature = "postgres")]
+#[test]
+fn the_end_of_papod_is_handed_on() {
+    let (ask, waiting) = inbox();
+    let mut queue = Queue::new(waiting);
+    ask.send(Work::End);
+    queue.begin(false, None, party).unwrap();
+    assert!(matches!(queue.next(), Some(Work::End)));
+    queue.end();
+    ask.send(long(1));
+    assert!(matches!(queue.into_parts().1[..], [Work::End]));
+}
