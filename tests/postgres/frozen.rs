@@ -92,7 +92,14 @@ fn another_node_leads_and_a_late_call_does_nothing() {
     another_leads(&machines, leader);
     let (mut again, sent) = say_again(&machines, leader);
     backend.thaw(servers.primary());
-    assert_eq!(ana.rest(), [""; 0]);
+    // Cut off, since nobody knows what became of the line; unless a batch of nobody's was in hand
+    // when the process froze, and the line waited for the next leader.
+    while let Some(line) = ana.next_line() {
+        if line.starts_with("OK MSG ") {
+            assert_eq!(id(&line), sent);
+            break;
+        }
+    }
     is_there_once(&mut again, sent);
     assert_eq!(id(machines.nodes[leader].login("ana").1.last().unwrap()), sent);
     drop(again);

@@ -9,7 +9,6 @@ use super::notices::{self, Noticed};
 use super::stale::StaleMessage;
 use super::style::Tick;
 use super::talk::{LOADED, Talk};
-use crate::chat_flags::{ChatFlag, FlagValue};
 use crate::client::expire;
 use crate::client::feed::PUT_BACK;
 use crate::client::harmless::harmless;
@@ -180,7 +179,7 @@ impl Talk {
     }
 
     fn receipt(&mut self, receipt: &Receipt) {
-        let Receipt { cursor, id, from, to, .. } = receipt;
+        let Receipt { cursor, id, time, from, to } = receipt;
         let tick = match cursor {
             Cursor::Delivered => Tick::Delivered,
             Cursor::Read => Tick::Read,
@@ -194,7 +193,7 @@ impl Talk {
             let chat = self.chat(name);
             if tick == Tick::Read {
                 chat.read = chat.read.max(id);
-                chat.flags.set(ChatFlag::Unread, FlagValue::Off);
+                chat.flags.read_at(*time);
                 if !is_current && id >= chat.newest {
                     chat.set_unread(0);
                 }

@@ -70,7 +70,7 @@ impl Talk {
         }
         let Some((to, flag, value)) = parse_flag_text(&mark.body) else { return };
         if let Some(chat) = self.chats.known_mut(&to.to_string()) {
-            chat.flags.set(flag, value);
+            chat.flags.set_at(mark.time, flag, value);
         }
     }
 

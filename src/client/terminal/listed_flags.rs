@@ -1,26 +1,46 @@
 //! What is muted, pinned, archived or unread in the list of conversations.
 
 use crate::chat_flags::{ChatFlag, FlagValue};
-use crate::entry::Clock;
+use crate::entry::{Clock, Millis};
 
 /// The flags of a conversation in the list.
 #[derive(Clone, Copy, Debug)]
-pub struct ListedFlags([FlagValue; ChatFlag::ALL.len()]);
+pub struct ListedFlags {
+    values: [FlagValue; ChatFlag::ALL.len()],
+    /// When it was marked as unread, as far as that is known.
+    unread_since: Millis,
+}
 
 impl Default for ListedFlags {
     fn default() -> ListedFlags {
-        ListedFlags([FlagValue::Off; ChatFlag::ALL.len()])
+        ListedFlags { values: [FlagValue::Off; ChatFlag::ALL.len()], unread_since: Millis(0) }
     }
 }
 
 impl ListedFlags {
     pub fn set(&mut self, flag: ChatFlag, value: FlagValue) {
-        self.0[flag as usize] = value;
+        self.values[flag as usize] = value;
+    }
+
+    /// The same, by an event of this time.
+    pub fn set_at(&mut self, time: Millis, flag: ChatFlag, value: FlagValue) {
+        self.set(flag, value);
+        if flag == ChatFlag::Unread {
+            self.unread_since = time;
+        }
+    }
+
+    /// Its user has read what is there, which takes `unread` away. When a session catches up,
+    /// receipts come after entries, so one of before the flag may come after it.
+    pub fn read_at(&mut self, time: Millis) {
+        if time > self.unread_since {
+            self.set(ChatFlag::Unread, FlagValue::Off);
+        }
     }
 
     /// Whether a flag is on now.
     pub fn has(&self, flag: ChatFlag) -> bool {
-        self.0[flag as usize].is_on(Clock::System.now())
+        self.values[flag as usize].is_on(Clock::System.now())
     }
 
     /// Whether nothing there is announced but calls.
@@ -32,7 +52,6 @@ impl ListedFlags {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::Millis;
 
     #[test]
     fn a_flag_ends_with_its_time() {
@@ -45,5 +64,20 @@ mod tests {
         flags.set(ChatFlag::Mute, FlagValue::Off);
         flags.set(ChatFlag::Archive, FlagValue::On);
         assert!(flags.are_silent());
+    }
+    #[test]
+    fn what_was_read_before_it_was_marked_stays_marked() {
+        let mut flags = ListedFlags::default();
+        flags.set_at(Millis(5), ChatFlag::Unread, FlagValue::On);
+        flags.read_at(Millis(4));
+        flags.read_at(Millis(5));
+        assert!(flags.has(ChatFlag::Unread));
+        flags.read_at(Millis(6));
+        assert!(!flags.has(ChatFlag::Unread));
+        // Of what was set by another event nothing is known but that it holds.
+        let mut flags = ListedFlags::default();
+        flags.set(ChatFlag::Unread, FlagValue::On);
+        flags.read_at(Millis(1));
+        assert!(!flags.has(ChatFlag::Unread));
     }
 }
