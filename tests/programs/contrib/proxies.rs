@@ -1,13 +1,15 @@
 //! contrib/proxy/: each proxy as its file says, but for addresses and certificates, before a papod.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::{Place, Running, contrib, ended, until};
-use crate::process::{Papod, USUAL, papod};
+use crate::http::token;
+use crate::process::{self, PASSWORD, Papod, USUAL, papod};
 
 /// A proxy that runs in the foreground. It is asked to end, since its workers end with it then.
 struct Proxy(Child);
@@ -43,6 +45,13 @@ fn through_tls() -> String {
 /// A port that is free at the moment; a proxy cannot say which one it took.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// What operators see of who is there.
+fn sessions(admin: &Path) -> String {
+    let mut operator = UnixStream::connect(admin).unwrap();
+    operator.write_all(b"ADMIN SESSIONS\nQUIT\n").unwrap();
+    io::read_to_string(operator).unwrap()
 }
 
 /// Someone sends a message through it.
@@ -86,9 +95,7 @@ fn haproxy_tells_real_addresses() {
     receive.env("PAPO_NC", through_tls()).env("PAPO_SERVER", format!("localhost:{port}"));
     let receive = Running::start(&mut receive);
     assert!(receive.line().ends_with(" hello"));
-    let mut operator = UnixStream::connect(&admin).unwrap();
-    operator.write_all(b"ADMIN SESSIONS\nQUIT\n").unwrap();
-    let sessions = io::read_to_string(operator).unwrap();
+    let sessions = sessions(&admin);
     assert!(sessions.contains(" bob 127.0.0.1:"), "{sessions}");
     drop(proxy);
 }
@@ -117,4 +124,153 @@ fn nginx_ends_tls() {
     fs::write(&file, rest + &text).unwrap();
     let mut command = Command::new("nginx");
     drop(sends_through(&place, command.arg("-c").arg(file).arg("-p").arg(place.home.path()), port));
+}
+
+/// A Caddy before a papod that serves HTTP, its host and port, and its log.
+fn caddy(place: &Place, program: &Path, changes: &[(&str, &str)]) -> (Proxy, String, PathBuf) {
+    let port = free_port();
+    let changes = [
+        &[
+            ("https://:7279 {", &*format!("https://:{port} {{\nbind 127.0.0.1")),
+            (
+                "reverse_proxy 127.0.0.1:7278",
+                &format!("reverse_proxy {}", place.papod.way("http://")),
+            ),
+            ("/etc/papo/cert.pem", &tls("one.pem")),
+            ("/etc/papo/key.pem", &tls("one.key")),
+        ],
+        changes,
+    ];
+    let (file, log) = (place.path("Caddyfile"), place.path("caddy.log"));
+    fs::write(&file, adapted("proxy/Caddyfile", &changes.concat())).unwrap();
+    let mut command = Command::new(program);
+    command.args(["run", "--adapter", "caddyfile", "--config"]).arg(file);
+    command
+        .env("HOME", place.home.path())
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_DATA_HOME");
+    let proxy = command.stdin(Stdio::null()).stderr(fs::File::create(&log).unwrap()).spawn();
+    let proxy = Proxy(proxy.expect("it is there"));
+    until("Caddy listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    (proxy, format!("localhost:{port}"), log)
+}
+
+/// A curl that checks the certificate.
+fn curl(arguments: &[&str]) -> Command {
+    let mut command = Command::new("curl");
+    command.args(["-sSN", "--max-time", "60", "--cacert", &tls("one.pem")]).args(arguments);
+    command
+}
+
+/// A WebSocket through TLS.
+struct Socket {
+    child: Child,
+    frames: BufReader<ChildStdout>,
+}
+
+impl Socket {
+    fn open(host: &str, path: &str, login: &str) -> Socket {
+        let mut command = Command::new("ncat");
+        command.args(["--ssl-verify", "--ssl-trustfile", &tls("one.pem"), "localhost"]);
+        command.arg(host.rsplit(':').next().unwrap());
+        process::die_with_this_thread(&mut command);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {login}\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        child.stdin.as_mut().unwrap().write_all(request.as_bytes()).unwrap();
+        let mut frames = BufReader::new(child.stdout.take().unwrap());
+        let mut head = frames.by_ref().lines().map(Result::unwrap);
+        assert!(head.next().unwrap().starts_with("HTTP/1.1 101 "));
+        head.find(String::is_empty).expect("the head has an end");
+        Socket { child, frames }
+    }
+
+    /// The text of the next frame, which is a short one.
+    fn text(&mut self) -> String {
+        let mut start = [0; 2];
+        self.frames.read_exact(&mut start).unwrap();
+        assert_eq!(start[0], 0x81, "a text");
+        let mut length = u16::from(start[1]);
+        if length == 126 {
+            let mut more = [0; 2];
+            self.frames.read_exact(&mut more).unwrap();
+            length = u16::from_be_bytes(more);
+        }
+        let mut text = vec![0; length.into()];
+        self.frames.read_exact(&mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs caddy, curl and ncat"]
+fn caddy_passes_on_each_event_and_logs_no_secret() {
+    let mut place = Place::with(|_| ["--http", "127.0.0.1:0"].map(str::to_owned).into());
+    let (_proxy, host, log) = caddy(&place, Path::new("caddy"), &[]);
+    let (web, bob) = (format!("https://{host}"), format!("bob:{PASSWORD}"));
+    let stream = Running::start(&mut curl(&["-fu", &bob, &format!("{web}/bob/json")]));
+    assert!(stream.line().contains(r#""event":"open""#));
+    let mut socket = Socket::open(&host, "/bob/ws", &bob);
+    assert!(socket.text().contains(r#""event":"open""#));
+
+    let hook = token(&mut place.papod.login_quietly("alice"), "h to bob");
+    let (address, key) = (format!("{web}/hook/{hook}"), format!("X-Gotify-Key: {hook}"));
+    assert_eq!(ended(&mut curl(&["-fd", "hello", &address]), 0).0, "ok");
+    for event in [stream.line(), socket.text()] {
+        assert!(event.contains(r#""title":"alice","message":"hello""#), "{event}");
+    }
+    // A file has an address that works from outside.
+    let me = format!("alice:{PASSWORD}");
+    let file = ["-fu", &me, "-d", "text", "-H", "Filename: a.txt", &format!("{web}/bob")];
+    ended(&mut curl(&file), 0);
+    let event = stream.line();
+    let (_, url) = event.split_once(r#""url":""#).unwrap();
+    let url = url.split('"').next().unwrap();
+    assert!(url.starts_with(&web), "{event}");
+    assert_eq!(ended(&mut curl(&["-f", url]), 0).0, "text");
+
+    place.papod.kill();
+    let message = format!("{web}/message");
+    for arguments in [&["-d", "hello", &*address][..], &["-d", "hello", "-H", &key, &message]] {
+        ended(&mut curl(arguments), 0);
+    }
+    let log = fs::read_to_string(log).unwrap();
+    assert_eq!(log.matches("connection refused").count(), 2, "{log}");
+    assert!(!log.contains(&hook) && !log.contains(PASSWORD), "{log}");
+}
+
+#[test]
+#[ignore = "needs the newer Caddy that .ci/run installs, and curl"]
+fn caddy_tells_real_addresses() {
+    let flags = ["--proxy-from", "127.0.0.2/32", "--http", "127.0.0.1:0", "--admin"];
+    let place = Place::with(|home| {
+        let admin = home.join("admin.sock").to_str().unwrap().to_owned();
+        flags.map(str::to_owned).into_iter().chain([admin]).collect()
+    });
+    let newer = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/caddy/bin/caddy");
+    // From an address of its own, so that the test itself needs no header.
+    let change = ("# proxy_protocol v2", "proxy_protocol v2\nlocal_address 127.0.0.2");
+    let (_proxy, host, _) = caddy(&place, &newer, &[change]);
+    let web = format!("https://{host}/alice/json");
+    let streams = [("alice", "127.0.0.3"), ("bob", "127.0.0.4")].map(|(who, from)| {
+        let login = format!("{who}:{PASSWORD}");
+        let stream = Running::start(&mut curl(&["-fu", &login, "--interface", from, &web]));
+        assert!(stream.line().contains(r#""event":"open""#));
+        stream
+    });
+    let sessions = sessions(&place.path("admin.sock"));
+    for found in [" alice 127.0.0.3:", " bob 127.0.0.4:"] {
+        assert!(sessions.contains(found), "{sessions}");
+    }
+    drop(streams);
 }
