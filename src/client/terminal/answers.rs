@@ -46,9 +46,21 @@ impl Talk {
                 let _ = answer.send(names);
             }
             Purpose::Search(search) => self.looked(*search, reply),
-            Purpose::Show => self.shown(reply),
+            Purpose::Show => self.shown(reply, None),
+            Purpose::ShowOr(none) => self.shown(reply, Some(none)),
+            Purpose::Joined => {
+                if let Ok(Done::Grouped { name, .. }) = reply.done() {
+                    self.turn_to(&format!("#{name}"));
+                }
+            }
+            Purpose::Invited(terms) => {
+                if let Ok(Done::Invited { name, token: Some(token) }) = reply.done() {
+                    let head = format!("      an invitation to #{name}, for {terms}; they type");
+                    self.remark(&format!("{head}\n      /join {name} {token}"));
+                }
+            }
             Purpose::Made => {
-                self.shown(reply);
+                self.shown(reply, None);
                 if let Ok(Done::Grouped { name, .. }) = reply.done() {
                     self.remark(&format!(
                         "      #{name} has only you; /group add HANDLE adds people"
@@ -97,9 +109,10 @@ impl Talk {
                 }
                 self.complain(&why);
             }
-            Purpose::Open(_) | Purpose::Made | Purpose::Show | Purpose::Chats(Some(_)) => {
+            Purpose::Open(_) | Purpose::Made | Purpose::Joined | Purpose::Chats(Some(_)) => {
                 self.complain(&why);
             }
+            Purpose::Invited(_) | Purpose::Show | Purpose::ShowOr(_) => self.complain(&why),
             Purpose::Change | Purpose::Forward(_) | Purpose::Search(_) | Purpose::Say(_) => {
                 self.complain(&why);
             }
@@ -262,8 +275,8 @@ impl Talk {
         }
     }
 
-    /// Shows the answer to a command of the user's.
-    fn shown(&mut self, reply: &Success) {
+    /// Shows the answer to a command of the user's; if it has no rows, perhaps this instead.
+    fn shown(&mut self, reply: &Success, none: Option<&str>) {
         let rows = reply.rows.iter().map(|row| {
             let line = match ServerLine::parse(row) {
                 Some(ServerLine::User(row)) => queries::user(&row),
@@ -294,7 +307,7 @@ impl Talk {
             }
         }
         let text = match rows.is_empty() {
-            true => format!("      {}", in_words(reply)),
+            true => format!("      {}", none.map_or_else(|| in_words(reply), str::to_owned)),
             false => rows.join("\n"),
         };
         // Rows of `MARKS` have texts of one message.
@@ -325,7 +338,8 @@ fn as_typed_here(why: &str) -> String {
         None => why.replace("; AT shows", "; /later shows"),
     };
     let why = why.replace("; FIND ", "; /find ").replace("; HIST ", "; /to ");
-    why.replace("; GROUP WHO ", "; /group who ")
+    let why = why.replace("; REACT ", "; /react ");
+    why.replace("; GROUP WHO ", "; /group who ").replace("; GROUP ADMIN ", "; /group admin ")
 }
 
 /// A sentence for an answer without rows.
@@ -339,6 +353,7 @@ fn in_words(reply: &Success) -> String {
         Ok(Done::You { handle, name }) => format!("{handle}, {}", name.as_str()),
         Ok(Done::Grouped { word: "LEAVE", name }) => format!("you have left #{name}"),
         Ok(Done::Grouped { name, .. }) => format!("#{name}: done"),
+        Ok(Done::Invited { name, .. }) => format!("no invitation to #{name} is good any more"),
         Ok(Done::Marked { .. }) => "it was not changed, and nobody has reacted".to_owned(),
         Ok(Done::Counted { list: List::Later, .. }) => "nothing waits to be sent".to_owned(),
         Ok(Done::Unscheduled { .. }) => "cancelled: it will not be sent".to_owned(),

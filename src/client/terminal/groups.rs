@@ -1,7 +1,11 @@
-//! `/group`: turns what is typed into a command of the protocol. Without a group it is about the
-//! current one.
+//! `/group`, `/invite`, `/join` and `/rules`: turns what is typed into a command of the protocol.
+//! Without a group it is about the current one.
 
-use crate::client::lines;
+use std::fmt;
+
+use super::jobs::Purpose;
+use crate::client::{lines, when};
+use crate::limits::{INVITATION_SECONDS, INVITATION_SECONDS_MAX, INVITATION_USES};
 
 /// The subcommands, for completion.
 pub const VERBS: &[&str] = &[
@@ -16,15 +20,18 @@ const USAGE: &[(&str, &str, &str)] = &[
     ("remove", " [GROUP] HANDLE", "remove somebody"),
     ("admin", " [GROUP] HANDLE", "make somebody an admin"),
     ("member", " [GROUP] HANDLE", "make an admin a plain member"),
-    ("rules", " [GROUP] [RULE VALUE]", "who may write and add, who may join"),
+    ("rules", " [GROUP] [RULE VALUE]", "who may write, add and join: shown, or set"),
     ("topic", " [GROUP] TEXT", "set its topic"),
     ("who", " [GROUP]", "who is in it"),
-    ("invite", " [GROUP] [USES [SECONDS]]", "make an invitation; - voids all"),
-    ("join", " GROUP [TOKEN]", "join an open group, or with a token"),
+    ("invite", " [GROUP] [USES] [8h]", "make an invitation; off voids all"),
+    ("join", " GROUP [TOKEN]", "join an open group, or by an invitation"),
     ("leave", " [GROUP]", "leave it"),
     ("list", "", "the groups you are in"),
     ("open", "", "the groups that you can join"),
 ];
+
+/// Those that are commands of their own as well.
+const SHORT: &[&str] = &["invite", "join", "rules"];
 
 /// The command for what is typed after `/group` in the conversation `current`. `is_mine` says
 /// whether there is a conversation with a group.
@@ -41,7 +48,7 @@ pub fn command(
     let Some((_, arguments, _)) = USAGE.iter().find(|(name, ..)| *name == verb) else {
         return Err(all());
     };
-    let usage = || format!("usage: /group {verb}{arguments}");
+    let usage = || format!("usage: {}{arguments}", typed_as(&verb));
     let current = current.filter(|name| name.starts_with('#'));
     let (first, others) = first_word(rest);
     let named = first.trim_start_matches(['#', '+']);
@@ -58,9 +65,79 @@ pub fn command(
         return Err(usage());
     }
     let group = group.trim_start_matches('#');
+    if verb == "invite" {
+        let terms = InvitationTerms::parse(rest).ok_or_else(usage)?;
+        return Ok(format!("GROUP INVITE {} {terms}", lines::escaped(group)));
+    }
+    // A token alone does not say which group it is of.
+    if verb == "join" && lines::group(group).is_err() {
+        return Err(usage());
+    }
     let verb = if verb == "rules" { "RULE" } else { &verb.to_uppercase() };
     let command = format!("GROUP {verb} {} {}", lines::escaped(group), lines::escaped(rest));
     Ok(command.trim_end().to_owned())
+}
+
+/// What the answer to such a command is for.
+pub fn purpose(command: &str) -> Purpose {
+    let words: Vec<&str> = command.split(' ').collect();
+    match words[1..] {
+        ["NEW", _] => Purpose::Made,
+        ["JOIN", ..] => Purpose::Joined,
+        ["INVITE", _, uses, seconds] => Purpose::Invited(good_for(uses, seconds)),
+        ["LIST", "open"] => Purpose::ShowOr("no group is open to everyone"),
+        _ => Purpose::Show,
+    }
+}
+
+/// For how many people and how long an invitation is good; or no earlier one is.
+#[derive(Debug, PartialEq, Eq)]
+enum InvitationTerms {
+    Good { uses: u32, seconds: u64 },
+    Void,
+}
+
+impl InvitationTerms {
+    /// Parses `off`, or a number of people and a duration, of which either can be left out.
+    fn parse(typed: &str) -> Option<InvitationTerms> {
+        if typed == "-" || typed.eq_ignore_ascii_case("off") {
+            return Some(InvitationTerms::Void);
+        }
+        let words: Vec<&str> = typed.split_whitespace().collect();
+        let is_number = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
+        let (uses, seconds) = match words[..] {
+            [] => (1, INVITATION_SECONDS),
+            [uses] if is_number(uses) => (uses.parse().ok()?, INVITATION_SECONDS),
+            [time] => (1, when::seconds(time).ok()?),
+            [uses, time] => (uses.parse().ok()?, when::seconds(time).ok()?),
+            _ => return None,
+        };
+        let is_possible = (1..=INVITATION_USES).contains(&uses)
+            && (1..=INVITATION_SECONDS_MAX).contains(&seconds);
+        is_possible.then_some(InvitationTerms::Good { uses, seconds })
+    }
+}
+
+/// As the protocol writes them.
+impl fmt::Display for InvitationTerms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InvitationTerms::Good { uses, seconds } => write!(f, "{uses} {seconds}"),
+            InvitationTerms::Void => f.write_str("-"),
+        }
+    }
+}
+
+/// The terms of an invitation, for people.
+fn good_for(uses: &str, seconds: &str) -> String {
+    let people = if uses == "1" { "person" } else { "people" };
+    let time = seconds.parse().map(when::duration).unwrap_or_default();
+    format!("{uses} {people} within {time}")
+}
+
+/// How a subcommand is typed.
+fn typed_as(verb: &str) -> String {
+    if SHORT.contains(&verb) { format!("/{verb}") } else { format!("/group {verb}") }
 }
 
 fn first_word(text: &str) -> (&str, &str) {
@@ -71,7 +148,7 @@ fn first_word(text: &str) -> (&str, &str) {
 /// The usage of all subcommands.
 fn all() -> String {
     let lines = USAGE.iter().map(|(verb, arguments, what)| {
-        let typed = format!("/group {verb}{arguments}");
+        let typed = format!("{}{arguments}", typed_as(verb));
         format!("      {typed:<28}  {what}")
     });
     let lines: Vec<String> = lines.collect();
@@ -101,9 +178,13 @@ mod tests {
         assert_eq!(typed("new ops-2 bob", "#team"), "GROUP NEW ops-2 bob");
         assert_eq!(typed("join lunch", "#team"), "GROUP JOIN lunch");
         assert_eq!(typed("join lunch papo_12ab", "#team"), "GROUP JOIN lunch papo_12ab");
-        assert_eq!(typed("invite", "#team"), "GROUP INVITE team");
+        assert_eq!(typed("invite", "#team"), "GROUP INVITE team 1 86400");
+        assert_eq!(typed("invite 5", "#team"), "GROUP INVITE team 5 86400");
         assert_eq!(typed("invite 5 3600", "#team"), "GROUP INVITE team 5 3600");
+        assert_eq!(typed("invite ops 8h", "#team"), "GROUP INVITE ops 1 28800");
+        assert_eq!(typed("invite +elsewhere 20 7d", "bob"), "GROUP INVITE elsewhere 20 604800");
         assert_eq!(typed("invite ops -", "#team"), "GROUP INVITE ops -");
+        assert_eq!(typed("invite Off", "#team"), "GROUP INVITE team -");
         assert_eq!(typed("rules", "#team"), "GROUP RULE team");
         assert_eq!(typed("rules write admins", "#team"), "GROUP RULE team write admins");
         assert_eq!(typed("rules ops join open", "#team"), "GROUP RULE ops join open");
@@ -118,9 +199,25 @@ mod tests {
         assert_eq!(typed("add hugo", "bob"), "usage: /group add [GROUP] HANDLE …");
         assert_eq!(typed("leave", "bob"), "usage: /group leave [GROUP]");
         assert_eq!(typed("new", "#team"), "usage: /group new NAME [HANDLE …]");
+        assert_eq!(typed("rules", "bob"), "usage: /rules [GROUP] [RULE VALUE]");
+        let token = format!("papo_{}", "0".repeat(40));
+        for join in ["join", &format!("join {token}")] {
+            assert_eq!(typed(join, "bob"), "usage: /join GROUP [TOKEN]");
+        }
+        for odd in ["0", "5001", "many", "0h", "5 0", "5 5h 5", "366d", "5 5 off"] {
+            let usage = "usage: /invite [GROUP] [USES] [8h]";
+            assert_eq!(typed(&format!("invite {odd}"), "#team"), usage, "{odd}");
+        }
         for other in ["", "ad hugo", "one\nQUIT"] {
             let all = typed(other, "#team");
-            assert!(VERBS.iter().all(|verb| all.contains(&format!("/group {verb}"))), "{all}");
+            assert!(VERBS.iter().all(|verb| all.contains(&typed_as(verb))), "{all}");
+            assert!(all.lines().all(|line| line.chars().count() < 80), "{all}");
         }
+    }
+
+    #[test]
+    fn an_invitation_says_for_whom_and_how_long_it_is_good() {
+        assert_eq!(good_for("1", "86400"), "1 person within 1 day");
+        assert_eq!(good_for("5", "5400"), "5 people within 1 hour 30 minutes");
     }
 }

@@ -47,6 +47,10 @@ pub enum Purpose {
     Names(mpsc::Sender<Vec<String>>),
     /// Make a group without other members.
     Made,
+    /// Join a group.
+    Joined,
+    /// Make an invitation to a group, good for so many people and so long.
+    Invited(String),
     /// Change a message of the user's, or react to one: the event shows it.
     Change,
     /// Forward a message to this conversation.
@@ -59,6 +63,8 @@ pub enum Purpose {
     Search(Box<TypedSearch>),
     /// Show the rows to the user.
     Show,
+    /// Show the rows to the user, or this if there are none.
+    ShowOr(&'static str),
     /// Show this to the user, once it is done.
     Say(String),
     /// What nobody asked for; the event shows what became of it.
@@ -110,8 +116,8 @@ impl Purpose {
 
     /// Whether the user waits for the answer.
     pub fn is_waited_for(&self) -> bool {
-        use Purpose::{Change, Forward};
-        use Purpose::{Chats, Last, Made, Older, Open, Passwd, PutOff, Say, Search, Show};
+        use Purpose::{Change, Chats, Forward, Invited, Joined, Last, Made, Older, Open, Passwd};
+        use Purpose::{PutOff, Say, Search, Show, ShowOr};
         matches!(
             self,
             Open(_)
@@ -121,7 +127,10 @@ impl Purpose {
                 | Last(_, Some(_))
                 | Passwd { .. }
                 | Made
+                | Joined
+                | Invited(_)
                 | Show
+                | ShowOr(_)
                 | Say(_)
                 | Change
                 | Forward(_)
@@ -222,6 +231,11 @@ fn is_change(command: &str) -> bool {
     if ["AT ", "UNLESS ", "EXPIRE "].iter().any(|verb| command.starts_with(verb)) {
         return true;
     }
-    let verb = command.strip_prefix("GROUP ").and_then(|rest| rest.split(' ').next());
-    verb.is_some_and(|verb| !["LIST", "WHO", ""].contains(&verb))
+    let words: Vec<&str> = command.split(' ').collect();
+    match words[..] {
+        // Without a value it shows the rules.
+        ["GROUP", "LIST" | "WHO", ..] | ["GROUP", "RULE", _] => false,
+        ["GROUP", ..] => true,
+        _ => false,
+    }
 }

@@ -217,7 +217,7 @@ impl KeyBinding {
                     slash_command::NAMES.iter().filter(|name| name.starts_with(&word[1..]));
                 ("/", orders.map(|name| (*name).to_owned()).collect())
             }
-            _ if !arguments.is_empty() => {
+            first if !arguments.is_empty() && first != Some('+') => {
                 let fitting = arguments.iter().filter(|argument| argument.starts_with(&word));
                 ("", fitting.map(|argument| (*argument).to_owned()).collect())
             }

@@ -59,11 +59,10 @@ impl Talk {
             SlashCommand::Group(typed) => {
                 let is_mine = |name: &str| self.chats.names().any(|known| known == name);
                 match groups::command(&typed, self.current.as_deref(), is_mine) {
-                    // A group without other members.
-                    Ok(made) if made.starts_with("GROUP NEW ") && made.split(' ').count() == 3 => {
-                        self.ask(made, Purpose::Made);
+                    Ok(command) => {
+                        let purpose = groups::purpose(&command);
+                        self.ask(command, purpose);
                     }
-                    Ok(command) => self.ask(command, Purpose::Show),
                     Err(usage) => self.complain(&usage),
                 }
             }

@@ -23,7 +23,12 @@ pub fn arguments(command: &str) -> &'static [&'static str] {
         "/group" => groups::VERBS,
         "/unless" => &["answered", "delivered", "read"],
         "/later" | "/devices" => &["del"],
-        "/mute" | "/pin" | "/archive" | "/unread" | "/expire" => &["off"],
+        "/mute" | "/pin" | "/archive" | "/unread" | "/expire" | "/invite" => &["off"],
+        "/rules" | "/group rules" => &["add", "join", "write"],
+        "/rules add" | "/rules write" | "/group rules add" | "/group rules write" => {
+            &["admins", "all"]
+        }
+        "/rules join" | "/group rules join" => &["closed", "open"],
         "/pref" => &["add", "read", "seen"],
         "/help" => &["messages"],
         "/search" => &["all"],
@@ -41,6 +46,7 @@ Enter sends what you typed, Alt-Enter begins a new line in it.
                /search all tea: everywhere; /more shows older ones
   /who, /info  who is there; who has received and read your last message here
   /group new team bob   create a group; /group alone lists what else there is
+  /join team   join an open group; /invite lets others in; /rules: who may what
   /re yes      answer the last message; /help messages: edit, delete, react, …
   /file PATH   send a file; /get fetches the last one
   /mute 8h     ring only for @you here; off ends it; so /pin, /archive, /unread

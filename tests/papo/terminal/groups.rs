@@ -128,6 +128,119 @@ fn what_is_done_in_a_group_need_not_name_it() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn an_invitation_is_shown_as_it_is_typed_and_whoever_joins_turns_to_the_group() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let window = place.shell("ana");
+    window.start("papo");
+    window.says("/help has the rest");
+    window.line("/invite");
+    window.says("usage: /invite [GROUP] [USES] [8h]\n");
+    window.line("/group new team");
+    window.says("#team has only you;");
+    window.line("/invite 2 8h");
+    window.says("an invitation to #team, for 2 people within 8 hours; they type\n      /join team");
+    let join = |screen: &str| {
+        let mut lines = screen.lines().filter(|line| line.starts_with("      /join team papo_"));
+        lines.next_back().unwrap().trim().to_owned()
+    };
+    let void = join(&window.screen());
+    window.line("/invite Off");
+    window.says("no invitation to #team is good any more\n");
+    window.line("/invite 0");
+    window.says("usage: /invite [GROUP] [USES] [8h]\n    #team>");
+    window.line("/invite");
+    window.says("an invitation to #team, for 1 person within 1 day; they type\n");
+    let good = join(&window.screen());
+
+    let guest = place.shell("bob");
+    guest.start("papo");
+    guest.says("/help has the rest");
+    guest.line(good.split(' ').next_back().unwrap());
+    guest.says("to whom? ");
+    // A token does not say of which group it is.
+    guest.line(&good.replace(" team", ""));
+    guest.says("usage: /join GROUP [TOKEN]\n");
+    guest.line(&void);
+    guest.says("#team: no such group, or not one that you can join; ask there for an invitation\n");
+    guest.line(&good);
+    let joined = format!("|{}\n|── today ──\n|HH:MM      * you joined\n", rule("#team"));
+    guest.shows(&format!("{joined}|    #team>"));
+    window.says("* bob joined\n");
+    guest.line("/invite");
+    let refusal = "#team: only its admins may do this; /group who team shows them\n";
+    guest.shows(&format!("{joined}|{refusal}|    #team>"));
+    // It was good for one.
+    let other = place.shell("cid");
+    other.start("papo");
+    other.says("/help has the rest");
+    other.line(&good);
+    other.says("#team: no such group, or not one that you can join;");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn the_rules_of_a_group_are_shown_and_set() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let window = place.shell("ana");
+    window.start("papo");
+    window.says("/help has the rest");
+    window.line("/group new team bob");
+    window.says("you made the group, with bob");
+    window.line("/rules");
+    let head = |change: &str| {
+        format!("|{}\n|── today ──\n|HH:MM      * {change} the group, with bob\n", rule("#team"))
+    };
+    let rules = "|      write   all\n|      add     admins\n|      join    closed\n";
+    window.shows(&format!("{}{rules}|    #team>", head("you made")));
+    for (typed, shown) in [("/ru", "/rules"), ("w", "/rules write"), ("ad", "/rules write admins")]
+    {
+        window.text(typed);
+        window.key("Tab");
+        window.says(&format!("#team> {shown}"));
+    }
+    window.key("Enter");
+    window.says("* you allowed only admins to write\n");
+    window.line("/rules join maybe");
+    window.says("expected closed or open\n");
+
+    let member = place.shell("bob");
+    member.start("papo");
+    member.says("* ana allowed only admins to write\n    #team>");
+    member.line("hello");
+    member.says("not sent: #team: only its admins may write here; /react is open to all\n");
+    member.line("/rules add all");
+    member.says("#team: only its admins may do this; /group who team shows them\n");
+    // A group is completed there as well.
+    member.text("/rules +te");
+    member.key("Tab");
+    member.says("#team> /rules +team");
+    member.key("Enter");
+    member.says("      write   admins\n      add     admins\n      join    closed\n");
+
+    let other = place.shell("cid");
+    other.start("papo");
+    other.says("/help has the rest");
+    other.line("/group open");
+    other.says("no group is open to everyone\n");
+    window.line("/rules join open");
+    member.says("* ana opened the group to everyone\n");
+    other.line("/group open");
+    other.says("#team                 -           2\n");
+    other.line("/join team");
+    other.says("* you joined\n    #team>");
+    member.says("* cid joined\n");
+    window.line("/group remove cid");
+    other.says("* ana removed you\n");
+    other.line("/join team");
+    other.says("#team: an admin has removed you; an admin can add you again\n");
+    window.line("/rules write all");
+    member.says("* ana allowed everyone to write\n");
+    member.line("hello");
+    window.says("bob: hello\n");
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn the_ticks_of_many_messages_are_found_when_one_turns_to_them() {
     let place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");
