@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::stop::{Stop, both};
 use super::{Act, Chat, Effect, Plan, Who};
-use crate::entry::{AccountId, Millis};
+use crate::entry::{AccountId, EntryId, Millis};
 use crate::store::{Change, Once};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
@@ -48,7 +48,8 @@ impl Chat {
         }
     }
 
-    /// Plans an act that makes an entry, unless that was done under its key.
+    /// Plans an act that makes an entry or strikes a command for later, unless that was done under
+    /// its key.
     pub(super) fn plan_once(
         &self,
         who: Who,
@@ -67,7 +68,8 @@ impl Chat {
         Ok(Plan::Once(Box::new((once.clone(), plan))))
     }
 
-    /// Carries out a plan, and notes under its key which entry it made, or which says the same.
+    /// Carries out a plan, and notes under its key which entry it made, or which says the same; 0
+    /// if it makes none.
     pub(super) fn once(
         &mut self,
         who: Who,
@@ -79,6 +81,7 @@ impl Chat {
         self.apply(who, plan, text, now);
         let made = self.batch.effects[before..].iter().find_map(|(_, effect)| match effect {
             Effect::Answer { answer: Ok(Reply::Sent { id, time, .. }), .. } => Some((*id, *time)),
+            Effect::Answer { answer: Ok(Reply::Unscheduled { .. }), .. } => Some((EntryId(0), now)),
             _ => None,
         });
         if let Some((id, time)) = made {

@@ -230,11 +230,17 @@ pub async fn delete(
     published(link.ask(format!("DEL {}\n", id.0).as_bytes(), once).await)
 }
 
-/// Strikes a message to a target that was put off.
+/// Strikes a message to a target that was put off; with `once`, at most once under that key.
+/// Returns when that was done, if there is a key for it.
 ///
 /// # Errors
 /// There is none to it with this number.
-pub async fn strike(link: &mut Link, number: u64, target: &Target) -> Result<(), Denial> {
+pub async fn strike(
+    link: &mut Link,
+    number: u64,
+    target: &Target,
+    once: Option<&OnceKey>,
+) -> Result<Option<Millis>, Denial> {
     link.send(b"AT\n").await?;
     let mut is_there = false;
     loop {
@@ -250,10 +256,10 @@ pub async fn strike(link: &mut Link, number: u64, target: &Target) -> Result<(),
         let text = format!("no-such-message: at-{number}: nothing waits here under this id");
         return Err(Denial::new(40401, text));
     }
-    link.send(format!("AT DEL {number}\n").as_bytes()).await?;
-    match link.reply().await? {
-        Reply::Unscheduled { .. } => Ok(()),
-        _ => Err(Denial::new(50001, "bug: this is not the answer to AT DEL")),
+    link.ask(format!("AT DEL {number}\n").as_bytes(), once).await?;
+    match once {
+        Some(once) => Ok(made_once(link, once).await?.map(|struck| struck.time)),
+        None => Ok(None),
     }
 }
 

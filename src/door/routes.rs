@@ -314,10 +314,11 @@ impl HttpConnection {
             None => None,
         };
         let (id, time) = match (first, sequence.later()) {
-            (Some(first), _) => (written_id(first.id), first.time),
+            (Some(first), Some(_)) => (sequence.spelled.clone(), first.time),
+            (Some(first), None) => (written_id(first.id), first.time),
             (None, Some(number)) => {
-                commands::strike(link, number, target).await?;
-                (sequence.spelled.clone(), self.now())
+                let struck = commands::strike(link, number, target, once.as_ref()).await?;
+                (sequence.spelled.clone(), struck.unwrap_or_else(|| self.now()))
             }
             (None, None) => {
                 let id = sequence.message(link, target).await?;

@@ -428,9 +428,9 @@ pub struct Once {
     pub digest: [u8; 32],
     /// The file that it was.
     pub file: Option<FileRef>,
-    /// The entry it became.
+    /// The entry it became; 0 if it struck a command for later.
     pub id: EntryId,
-    /// The time of that entry.
+    /// The time of that.
     pub time: Millis,
 }
 

@@ -146,7 +146,7 @@ pub enum Refusal {
     Blocked(Handle),
     /// This account has not let everyone add it to groups.
     NotAddedByAll(Handle),
-    /// Something else was sent under this key.
+    /// Something else was sent under this key. 0: it was no message.
     KeyReused { key: Box<str>, message: EntryId },
     /// The `WAIT` timed out.
     Timeout,
@@ -429,6 +429,9 @@ impl fmt::Display for Refusal {
                 write!(f, "{handle} lets only some add them to groups, or nobody; ask {handle}")
             }
             // Programs parse the number.
+            Refusal::KeyReused { key, message: EntryId(0) } => {
+                write!(f, "{key} was used for something else; use a new key")
+            }
             Refusal::KeyReused { key, message } => write!(
                 f,
                 "message {} was sent under {key}, and this is another; use a new key",

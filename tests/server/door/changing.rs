@@ -199,8 +199,22 @@ fn a_retry_of_what_is_said_later_or_changes_a_message_does_it_once() {
     assert_eq!(put(later, "another").denied(), (409, 40905));
     ana.say("AT");
     ana.until("OK AT 1");
-    // Taken back, the key is free.
-    assert_eq!(ask(web, "DELETE /bob/at-1", &me, "").status, 200);
+    // Taken back, the key is free. A retry of that is answered alike.
+    let delete =
+        |line: &str, key: &str| ask(web, line, &format!("{me}Idempotency-Key: {key}\r\n"), "");
+    assert_eq!(delete("DELETE /ana/at-1", "d").denied(), (404, 40401));
+    let deleted = delete("DELETE /bob/at-1", "d");
+    assert_eq!(told(&deleted.json()), "message_delete|at-1|at-1|-");
+    assert_eq!(delete("DELETE /bob/at-1", "d").body, deleted.body);
+    for line in ["DELETE /bob/at-2", "DELETE /ana/at-1", "PUT /bob", "PUT /bob/at"] {
+        let other = delete(line, "d");
+        assert_eq!(other.denied(), (409, 40905), "{line}");
+        assert_eq!(
+            other.json()["error"],
+            "key-reused: d was used for something else; use a new key"
+        );
+    }
+    assert_eq!(delete("DELETE /bob/at-1", "e").denied(), (404, 40401));
     assert_eq!(put("In: 1s\r\n", "soon").json()["id"], "at-2");
     bob.until("MSG 1 ");
     // It has been said, and is not said again.
