@@ -30,9 +30,15 @@ while :; do
         >"$pipe/lines" &
     curl=$!
     while IFS= read -r line; do
-        id=${line#'{"id":"'} id=${id%%'"'*}
+        id=${line#'{"id":"'}
         time=${line#*'"time":'} since=${time%%,*}
-        case $line in *'"event":"message"'*) ;; *) continue ;; esac
+        case $line in
+        # A new text is fetched by the id of its message.
+        *'"event":"message"'*'"sequence_id":"'*) id=${line#*'"sequence_id":"'} ;;
+        *'"event":"message"'*) ;;
+        *) continue ;;
+        esac
+        id=${id%%'"'*}
         curl -fsS -o /dev/null --max-time 10 -X POST -H "X-Poll-ID: $id" "$upstream/$hash" || :
     done <"$pipe/lines"
     wait "$curl" || sleep 5
