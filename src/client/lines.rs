@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::failure::Failure;
-use crate::entry::{Entry, EntryId, EntryKind};
+use crate::entry::{Call, Entry, EntryId, EntryKind};
 use crate::limits;
 use crate::name::{DeviceName, Handle, Target};
 use crate::wire::rows::ErrLine;
@@ -112,6 +112,15 @@ pub fn target(typed: &str) -> Result<Target, String> {
 pub fn group(typed: &str) -> Result<Handle, String> {
     let name = typed.strip_prefix(['#', '+']).unwrap_or(typed);
     Handle::new(name).ok_or_else(|| "expected the name of a group".to_owned())
+}
+
+/// Whether an entry calls somebody: by the handle, or as everyone.
+pub fn calls(entry: &Entry, whom: &Handle) -> bool {
+    let calls = entry.tags.as_ref().map_or(&[][..], |tags| &tags.calls);
+    calls.iter().any(|call| match call {
+        Call::All => true,
+        Call::Handle(handle) => handle == whom,
+    })
 }
 
 /// Parses a handle.

@@ -9,7 +9,7 @@ use super::queries::{local, show};
 use super::stdout::print;
 use crate::chat_flags::ChatFlag;
 use crate::name::{DeviceName, Target};
-use crate::preferences::Preference;
+use crate::preferences::{Circle, Preference};
 use crate::wire::request::FlagSetting;
 use crate::wire::rows::{DeviceLine, PrefLine, ServerLine};
 
@@ -50,6 +50,22 @@ pub async fn preferences(account: &Credentials, as_json: bool) -> Result<(), Fai
 /// Formats a preference for people.
 pub fn preference(row: &PrefLine) -> String {
     format!("{:<5} {}", row.preference.name(), row.preference.value())
+}
+
+/// What a preference means for the account, as a sentence.
+pub fn in_words(preference: Preference) -> &'static str {
+    use Circle::{All, Chats, None};
+    use Preference::{Add, Read, Seen};
+    match preference {
+        Read(true) => "in direct chats, each sees what the other has read",
+        Read(false) => "nobody sees what you read in direct chats, nor you what they read",
+        Seen(All) => "everyone sees when you are online",
+        Seen(Chats) => "only those you have written to see when you are online",
+        Seen(None) => "nobody sees when you are online, nor you when others are",
+        Add(All) => "everyone may add you to groups",
+        Add(Chats) => "only those you have written to may add you to groups",
+        Add(None) => "nobody may add you to groups",
+    }
 }
 
 /// Prints the value of a preference.

@@ -338,13 +338,13 @@ fn as_typed_here(why: &str) -> String {
         None => why.replace("; AT shows", "; /later shows"),
     };
     let why = why.replace("; FIND ", "; /find ").replace("; HIST ", "; /to ");
-    let why = why.replace("; REACT ", "; /react ");
+    let why = why.replace("; REACT ", "; /react ").replace("; DEVICES ", "; /devices ");
     why.replace("; GROUP WHO ", "; /group who ").replace("; GROUP ADMIN ", "; /group admin ")
 }
 
 /// A sentence for an answer without rows.
 fn in_words(reply: &Success) -> String {
-    use List::{Find, Groups, Info, Members};
+    use List::{Devices, Find, Groups, Info, Members};
     match reply.done() {
         Ok(Done::Counted { list: List::Blocks, .. }) => "nobody is blocked".to_owned(),
         Ok(Done::Blocked { whom, on: true }) => format!("{whom} is blocked"),
@@ -357,6 +357,11 @@ fn in_words(reply: &Success) -> String {
         Ok(Done::Marked { .. }) => "it was not changed, and nobody has reacted".to_owned(),
         Ok(Done::Counted { list: List::Later, .. }) => "nothing waits to be sent".to_owned(),
         Ok(Done::Unscheduled { .. }) => "cancelled: it will not be sent".to_owned(),
+        Ok(Done::Preferred(preference)) => own::in_words(preference).to_owned(),
+        Ok(Done::DeviceDropped(device)) => format!("{} is deleted", device.as_str()),
+        Ok(Done::Counted { list: Devices, .. }) => {
+            "no devices; papo login makes this machine one".to_owned()
+        }
         Ok(Done::Counted { list: Groups, .. }) => "you are in no group".to_owned(),
         Ok(Done::Counted { list: Find | Info | Members, .. }) => "nobody found".to_owned(),
         _ => reply.ok.strip_prefix("OK ").unwrap_or(&reply.ok).to_owned(),

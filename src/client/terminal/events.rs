@@ -12,9 +12,9 @@ use super::talk::{LOADED, Talk};
 use crate::client::expire;
 use crate::client::feed::PUT_BACK;
 use crate::client::harmless::harmless;
-use crate::client::lines::{conversation_of, is_message, is_own, is_reminder};
+use crate::client::lines::{calls, conversation_of, is_message, is_own, is_reminder};
 use crate::client::outage::BACK;
-use crate::entry::{Call, Cursor, Entry, EntryKind, Receipt};
+use crate::entry::{Cursor, Entry, EntryKind, Receipt};
 use crate::name::Target;
 use crate::wire::rows::{ReceiptLine, ServerLine};
 
@@ -72,7 +72,10 @@ impl Talk {
         } else if !self.is_live {
             // Waiting entries are shown once all have come.
             let (name, me) = (self.conversation(&entry), self.me.clone());
-            self.chat(&name).heard(&entry, &me);
+            let chat = self.chat(&name);
+            chat.heard(&entry, &me);
+            // How many are unread is not known yet.
+            chat.is_called |= !is_own && calls(&entry, &me);
             if !is_own || self.is_device {
                 self.acknowledge(&name, id, false);
             }
@@ -134,9 +137,7 @@ impl Talk {
     /// Alerts the user in the ways asked for; with the bell in any case if the message calls them,
     /// and not at all if it does not and its conversation is muted or archived.
     fn call(&mut self, entry: &Entry, name: &str) {
-        let calls = entry.tags.as_ref().map_or(&[][..], |tags| &tags.calls);
-        let is_called =
-            calls.iter().any(|call| *call == Call::All || *call == Call::Handle(self.me.clone()));
+        let is_called = calls(entry, &self.me);
         let chat = self.chat(name);
         chat.is_called |= is_called && chat.unread > 0;
         if !is_called && chat.flags.are_silent() {

@@ -79,6 +79,7 @@ use super::feed::Feed;
 use super::lines;
 use super::progress::shown;
 use crate::entry::EntryId;
+use crate::name::Handle;
 use crate::wire::rows::{EntryLine, LiveLine};
 pub use columns::width;
 use editor::Keyboard;
@@ -160,7 +161,8 @@ async fn converse(
     let [(wake_feed, feed_woken), (wake_desk, desk_woken)] = [unbounded(), unbounded()];
     let mut feed = shown(&connecting, Feed::open_telling(account, told, feed_woken)).await?;
     // Waiting entries arrive before there is a screen: they are counted, not shown.
-    let waiting = shown("fetching waiting messages", until_live(&mut feed)).await?;
+    let waiting =
+        shown("fetching waiting messages", until_live(&mut feed, &account.handle)).await?;
 
     // Drop notices of outages: the connection is up now.
     while news.try_recv().is_ok() {}
@@ -234,16 +236,19 @@ async fn drain(talk: &mut Talk, news: &Receiver<News>) {
 }
 
 /// Reads up to `LIVE`. Returns the last message of each conversation, the newest first, the last
-/// mark if it is newer, and `LIVE`: acknowledging an entry covers all before it.
-async fn until_live(feed: &mut Feed<'_>) -> Result<Vec<String>, Failure> {
+/// that calls `me`, the last mark if it is newer, and `LIVE`: acknowledging an entry covers all
+/// before it.
+async fn until_live(feed: &mut Feed<'_>, me: &Handle) -> Result<Vec<String>, Failure> {
     let (mut said, mut marks) = (BTreeMap::new(), BTreeMap::new());
+    let mut called = BTreeMap::new();
     loop {
         let line = feed.next().await?;
         if LiveLine::parse(&line).is_some() {
             let mut said: Vec<(EntryId, String)> = said.into_values().collect();
             said.sort_unstable_by_key(|(id, _)| Reverse(*id));
             let said = said.into_iter().map(|(_, line)| line);
-            return Ok(said.chain(marks.into_values()).chain([line]).collect());
+            let said = said.chain(called.into_values()).chain(marks.into_values());
+            return Ok(said.chain([line]).collect());
         }
         if let Some(EntryLine { entry, .. }) = EntryLine::parse(&line) {
             let name = lines::conversation(&entry).to_string();
@@ -251,6 +256,9 @@ async fn until_live(feed: &mut Feed<'_>) -> Result<Vec<String>, Failure> {
                 marks.insert(name, line);
             } else {
                 marks.remove(&name);
+                if lines::calls(&entry, me) {
+                    called.insert(name.clone(), line.clone());
+                }
                 said.insert(name, (entry.id, line));
             }
         }

@@ -30,6 +30,8 @@ pub fn arguments(command: &str) -> &'static [&'static str] {
         }
         "/rules join" | "/group rules join" => &["closed", "open"],
         "/pref" => &["add", "read", "seen"],
+        "/pref read" => &["off", "on"],
+        "/pref add" | "/pref seen" => &["all", "chats", "none"],
         "/help" => &["messages"],
         "/search" => &["all"],
         _ => &[],

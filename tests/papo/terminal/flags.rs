@@ -1,4 +1,4 @@
-//! What is muted, pinned, archived or marked as unread.
+//! What is muted, pinned, archived or marked as unread; preferences and devices.
 
 use super::place::{Place, rule};
 
@@ -72,6 +72,63 @@ fn a_muted_conversation_is_announced_only_if_it_calls() {
     below("3:cid  cid: hello");
     cid.send("#team", "@ana, are you there?");
     below("3:cid 1:#team(2)  #team cid: @ana, are you there?");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_call_that_waited_is_announced_as_well() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let mut ana = place.papod().login_quietly("ana");
+    for group in ["team", "ops"] {
+        ana.say(&format!("GROUP NEW {group} cid"));
+        ana.say(&format!("FLAG #{group} mute"));
+    }
+    ana.until("OK FLAG #ops");
+    let mut cid = place.papod().login_quietly("cid");
+    for (to, text) in [("#team", "@ana, soup?"), ("#team", "at one"), ("#ops", "all is well")] {
+        cid.send(to, text);
+    }
+    place.papod().login_quietly("bob").send("ana", "hello");
+    let window = place.shell("ana");
+    window.start("papo");
+    window.shows(&format!(
+        "|{}
+         |── today ──
+         |HH:MM      bob: hello
+         |      bob>
+         |      3:#team(2)  #team cid: at one",
+        rule("bob")
+    ));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn preferences_and_devices_are_answered_in_words() {
+    let place = Place::with(&["ana", "bob"]);
+    let window = place.talking("ana", "bob");
+    for (typed, said) in [
+        ("/pref read off", "nobody sees what you read in direct chats, nor you what they read"),
+        ("/pref seen chats", "only those you have written to see when you are online"),
+        ("/pref add none", "nobody may add you to groups"),
+    ] {
+        window.line(typed);
+        window.says(&format!("      {said}\n"));
+    }
+    window.line("/pref");
+    window.says("      read  off\n      seen  chats\n      add   none\n");
+    window.text("/pref seen n");
+    window.key("Tab");
+    window.says("bob> /pref seen none");
+    window.key("C-c");
+    window.line("/devices");
+    window.says("      no devices; papo login makes this machine one\n");
+    place.papod().login("ana/phone");
+    window.line("/devices");
+    window.says("      phone                 last seen YYYY-MM-DD HH:MM\n");
+    window.line("/devices del phone");
+    window.says("      phone is deleted\n");
+    window.line("/devices del phone");
+    window.says("phone: no device has this name; /devices shows yours\n");
 }
 
 #[test]
