@@ -15,8 +15,9 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, MAIN_DB};
 
 use super::lock::Lock;
 use super::{read_connection, run, write_connection};
@@ -34,8 +35,9 @@ pub(super) struct Backlog {
 impl Backlog {
     /// Reads both numbers, and writes nothing back.
     pub(super) fn of(on: &Connection) -> Result<Backlog, Error> {
-        let mut look = on.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
-        Ok(look.query_row([], |row| Ok(Backlog { log: row.get(1)?, written: row.get(2)? }))?)
+        // The pragma of the same name would be parsed anew each time, prepared or not.
+        let (log, written) = on.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::NOOP)?;
+        Ok(Backlog { log: log.into(), written: written.into() })
     }
 
     fn rest(self) -> i64 {
