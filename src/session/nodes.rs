@@ -105,6 +105,7 @@ impl Session {
     pub(super) async fn list_sessions(&mut self) -> Answer {
         let all = self.all_sessions().await?;
         self.say(|out| all.iter().for_each(|session| session_line(session).write(out)));
+        self.event("admin-sessions", format_args!("rows={}", all.len()));
         Ok(Some(Reply::Counted { list: List::Sessions, count: all.len() }))
     }
 

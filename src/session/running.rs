@@ -44,6 +44,7 @@ impl Session {
                 BanLine { net: &shown(*net), until: *until }.write(out);
             }
         });
+        self.event("admin-bans", format_args!("rows={}", rows.len()));
         Ok(Some(Reply::Counted { list: List::Bans, count: rows.len() }))
     }
 

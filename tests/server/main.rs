@@ -20,6 +20,7 @@ mod marks;
 mod metrics;
 #[path = "../hub/narrow.rs"]
 mod narrow;
+mod operator_events;
 mod operators;
 mod overwritten;
 #[path = "../process/mod.rs"]
