@@ -41,7 +41,7 @@ struct Folder {
 const PORT: u16 = 5432;
 
 /// Where a program of PostgreSQL is, if it is not in the usual folders: Debian's are not.
-fn found(name: &str) -> Option<PathBuf> {
+pub fn found(name: &str) -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut files = folders.map(|folder| folder.path().join("bin").join(name));
     files.find(|file| file.exists())
@@ -54,7 +54,7 @@ pub fn is_installed() -> bool {
 }
 
 /// A program of PostgreSQL. If the tests are killed, it ends as well.
-fn program(name: &str) -> Command {
+pub fn program(name: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "QUIT"]).stdin(Stdio::null());
     if geteuid().is_root() {

@@ -40,6 +40,7 @@ mod many_chats;
 mod marks;
 mod node_files;
 mod nodes;
+mod patroni;
 mod place;
 mod plans;
 mod played;

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::process::{Client, PATIENCE, run};
 
 /// A port with which those that are so many above it are free as well.
-fn free_port(above: &[u16]) -> u16 {
+pub fn free_port(above: &[u16]) -> u16 {
     loop {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let is_free = |more: &u16| {
