@@ -1,11 +1,13 @@
 //! papod on PostgreSQL: the store suite, the counting model and the transcripts, as they run on
-//! SQLite; the real papod, and what it does when servers fail. Needs PostgreSQL to be installed.
+//! SQLite; the real papod, and what it does when servers fail. Needs PostgreSQL to be installed, and
+//! iso-codes for `corpus`.
 
 #[path = "../store/bench.rs"]
 mod bench;
 mod clocks;
 #[allow(dead_code)] // The benchmark has some of it for itself.
 mod cluster;
+mod corpus;
 #[path = "../store/counting.rs"]
 mod counting;
 mod erased;

@@ -28,7 +28,7 @@ fn languages() -> Vec<(&'static str, Vec<&'static str>)> {
 
 /// Whether a folded text has all words of a query, each at the beginning of a run of letters and
 /// digits.
-fn has(text: &[char], query: &str) -> bool {
+pub fn has(text: &[char], query: &str) -> bool {
     let is_there = |word: &str| {
         let word: Vec<char> = word.chars().collect();
         (0..text.len()).any(|at| {
@@ -41,7 +41,7 @@ fn has(text: &[char], query: &str) -> bool {
 }
 
 /// A word as somebody types it who looks for one of this text.
-fn typed(dice: &mut Dice, text: &str) -> String {
+pub fn typed(dice: &mut Dice, text: &str) -> String {
     let words: Vec<&str> = text.split(' ').collect();
     let word = words[dice.below(words.len() as u64) as usize];
     match dice.below(5) {
