@@ -1,13 +1,12 @@
 //! What a subscriber is sent of the entries and receipts that its session shows.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 
 use super::attachment::Attachment;
 use super::commands::written_id;
 use super::events::{Event, Format, ShownMessage};
 use super::notice::read_priority;
-use super::subscribe::{Floors, SentNotice, Subscription};
+use super::subscribe::{FileShown, Floors, SentNotice, Subscription};
 use super::topics::{Scope, fitting};
 use super::websocket::{self, Opcode};
 use crate::entry::{Cursor, Entry, EntryId, EntryKind, Millis};
@@ -17,12 +16,8 @@ use crate::session::peer;
 use crate::wire::rows::ReceiptLine;
 
 impl Subscription<'_> {
-    /// Sends an entry, if it is wanted; one about a file with what is returned. (That is rare, and
-    /// apart, since each stream would have the memory for it.)
-    pub(super) fn entry(
-        &mut self,
-        entry: Entry,
-    ) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
+    /// Sends an entry, if it is wanted; one about a file with what is returned.
+    pub(super) fn entry(&mut self, entry: Entry) -> Option<FileShown<'_>> {
         match self.file_of(&entry) {
             Some(file) => Some(Box::pin(self.file_entry(entry, file))),
             None => {

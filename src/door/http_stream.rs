@@ -74,11 +74,18 @@ impl HttpStream {
     /// # Errors
     /// `TimedOut`, or the connection is lost.
     pub async fn fill(&mut self, deadline: Instant) -> io::Result<usize> {
-        poll_fn(|cx| match self.poll_fill(cx) {
+        poll_fn(|cx| self.poll_fill_by(deadline, cx)).await
+    }
+
+    /// The same, to be polled with the same deadline each time.
+    ///
+    /// # Errors
+    /// As for [`HttpStream::fill`].
+    pub fn poll_fill_by(&mut self, deadline: Instant, cx: &mut Context) -> Poll<io::Result<usize>> {
+        match self.poll_fill(cx) {
             Poll::Pending => self.poll_late(deadline, cx),
             filled => filled,
-        })
-        .await
+        }
     }
 
     /// Fails with `TimedOut` at a deadline.

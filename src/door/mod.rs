@@ -51,9 +51,8 @@ mod who;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
-
-use smol::future::FutureExt;
 
 use crate::config::HttpKeepalive;
 use crate::entry::Millis;
@@ -170,7 +169,12 @@ impl HttpConnection {
     /// Serves the connection to its end.
     pub async fn run(mut self: Box<Self>) {
         let mut is_first = true;
-        while let Ok(true) = self.serve(is_first).await {
+        loop {
+            // Its error, which is large, is not kept any longer.
+            let may_go_on = matches!(self.serve(is_first).await, Ok(true));
+            if !may_go_on {
+                break;
+            }
             is_first = false;
             self.give_way().await;
         }
@@ -178,7 +182,7 @@ impl HttpConnection {
             let HttpConnection { stream, admission, kept, .. } = *self;
             // It counts as gone from here on.
             drop((kept, admission));
-            stream.close().await;
+            Box::pin(stream.close()).await;
         }
     }
 
@@ -197,20 +201,20 @@ impl HttpConnection {
             }
             Err(Fault::Gone) => return Err(Fault::Gone),
         };
-        // Boxed apart, so that a stream takes no more memory than it needs.
-        match Box::pin(self.carry_out(head)).await? {
-            HttpServed::Request { keep } => Ok(keep),
-            HttpServed::Stream { asked, shown } => {
-                let ended = Box::pin(subscribe::serve(asked, self)).await;
-                if let Err(Fault::Denied(denial)) = ended {
-                    self.push(&denial.into(), ("GET", &shown), false);
-                } else {
-                    self.shared.services.counters.http_requests.add(1);
-                    ended?;
-                }
-                Ok(false)
-            }
+        // Boxed apart, and nothing kept of it, so that a stream takes no more memory than it needs.
+        let served = Box::pin(self.carry_out(head)).await?;
+        let (asked, shown) = match served {
+            HttpServed::Request { keep } => return Ok(keep),
+            HttpServed::Stream { asked, shown } => (asked, shown),
+        };
+        let ended = Box::pin(subscribe::serve(asked, self)).await;
+        if let Err(Fault::Denied(denial)) = ended {
+            self.push(&denial.into(), ("GET", &shown), false);
+        } else {
+            self.shared.services.counters.http_requests.add(1);
+            ended?;
         }
+        Ok(false)
     }
 
     /// Carries out a request up to its answer.
@@ -269,13 +273,11 @@ impl HttpConnection {
                 self.stream.input = self.stream.input.split_off(length);
                 return Ok(Some(Box::new(head)));
             }
-            let admission = &self.admission;
-            let ended = async {
-                let bye = poll_fn(|cx| admission.poll_bye(cx)).await;
-                Ok(Err(bye))
-            };
-            let filled = async { self.stream.fill(deadline).await.map(Ok) };
-            let woken = ended.or(filled).await;
+            let woken = poll_fn(|cx| match self.admission.poll_bye(cx) {
+                Poll::Ready(bye) => Poll::Ready(Ok(Err(bye))),
+                Poll::Pending => self.stream.poll_fill_by(deadline, cx).map_ok(Ok),
+            });
+            let woken = woken.await;
             if matches!(woken, Ok(Err(_))) && self.bye().is_none() {
                 continue;
             }
@@ -298,5 +300,30 @@ impl HttpConnection {
                 Err(e) => return Err(e.into()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, F>(_: impl Fn(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn size_of_future_of_two<A, B, F>(_: impl Fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// With its session, its socket and what lists it, a stream then takes less than 4 KiB.
+    #[test]
+    fn a_stream_holds_nothing_but_what_it_needs() {
+        let sizes = [
+            size_of::<HttpConnection>(),
+            size_of::<subscribe::Subscription>(),
+            size_of_future(HttpConnection::run),
+            size_of_future_of_two(subscribe::serve),
+        ];
+        assert!(sizes.iter().sum::<usize>() <= 1_000, "{sizes:?}");
     }
 }

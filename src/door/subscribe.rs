@@ -154,6 +154,10 @@ pub(super) struct Subscription<'a> {
     in_a_row: u8,
 }
 
+/// Sends an entry about a file. That is rare, and apart, since each stream would have the memory for
+/// it.
+pub(super) type FileShown<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// A message that was sent.
 pub(super) struct SentNotice {
     pub(super) id: EntryId,
@@ -248,7 +252,7 @@ impl Subscription<'_> {
         }
         let mut reads = floor.is_some();
         while reads || (self.passed_over > self.upto && !self.is_poll) {
-            reads = self.read_log().await?;
+            reads = Box::pin(self.read_log()).await?;
         }
         if self.is_poll {
             return Err(StreamEnd::Finished);
@@ -256,7 +260,10 @@ impl Subscription<'_> {
         (self.is_live, self.floors) = (true, None);
         loop {
             let woken = self.wait().await?;
-            self.handle(woken).await?;
+            let rest = self.handle(woken)?;
+            if let Some(rest) = rest {
+                rest.await;
+            }
         }
     }
 
@@ -265,7 +272,7 @@ impl Subscription<'_> {
         let command = format!("SYNC {}\n", self.upto.0);
         self.link.send(command.as_bytes()).await?;
         loop {
-            match self.wait().await? {
+            let rest = match self.wait().await? {
                 Occasion::Line(line) => match final_of(&line, "SYNC") {
                     Some(Ok(Reply::Synced { last, more })) => {
                         self.upto = self.upto.max(last);
@@ -273,15 +280,14 @@ impl Subscription<'_> {
                     }
                     Some(_) => return Err(StreamEnd::Bye),
                     None if line.starts_with("HIST ") || line.starts_with("MARK ") => {
-                        if let Some(line) = EntryLine::parse(&line)
-                            && let Some(rest) = self.entry(line.entry.into_owned())
-                        {
-                            rest.await;
-                        }
+                        self.entry_line(&line)
                     }
-                    None => self.line(&line).await,
+                    None => self.line(&line),
                 },
-                woken => self.handle(woken).await?,
+                woken => self.handle(woken)?,
+            };
+            if let Some(rest) = rest {
+                rest.await;
             }
         }
     }
@@ -344,9 +350,10 @@ impl Subscription<'_> {
         .await
     }
 
-    async fn handle(&mut self, woken: Occasion) -> Result<(), StreamEnd> {
+    /// Not async, as a stream would hold the memory for that. What is returned is to be awaited.
+    fn handle(&mut self, woken: Occasion) -> Result<Option<FileShown<'_>>, StreamEnd> {
         match woken {
-            Occasion::Line(line) => self.line(&line).await,
+            Occasion::Line(line) => return Ok(self.line(&line)),
             Occasion::Input => self.input()?,
             Occasion::Keepalive if self.is_poll => {}
             Occasion::Keepalive => {
@@ -364,24 +371,24 @@ impl Subscription<'_> {
                 self.on.stream.push(&websocket::frame(Opcode::Ping, b""));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// A line of the session that answers no command.
-    async fn line(&mut self, line: &str) {
+    fn line(&mut self, line: &str) -> Option<FileShown<'_>> {
         match line.split(' ').next() {
             Some("READ") => self.read(line),
             // The answers to `ACK` and `PING`.
             Some("OK" | "ERR") => {}
             _ if !self.is_live => self.pass_over(line),
-            _ => {
-                if let Some(line) = EntryLine::parse(line)
-                    && let Some(rest) = self.entry(line.entry.into_owned())
-                {
-                    rest.await;
-                }
-            }
+            _ => return self.entry_line(line),
         }
+        None
+    }
+
+    /// A line about an entry.
+    fn entry_line(&mut self, line: &str) -> Option<FileShown<'_>> {
+        self.entry(EntryLine::parse(line)?.entry.into_owned())
     }
 
     fn sign(&mut self, name: &'static str) {
