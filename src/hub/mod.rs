@@ -199,8 +199,9 @@ struct HubState {
     chat: Chat,
     writer: Box<dyn Writer>,
     clock: Clock,
-    /// The time of the newest entry when the thread began: another clock may have told it.
-    not_before: Millis,
+    /// The time of the newest entry, where times never fall as ids grow: another clock may have told
+    /// it, or this one was set back.
+    not_before: Option<Millis>,
     /// When this batch began.
     now: Millis,
     seats: FxHashMap<SessionId, Seat>,
@@ -280,7 +281,7 @@ impl HubState {
             chat: Chat::new(newest).with(first),
             writer,
             clock,
-            not_before: Millis(0),
+            not_before: None,
             now: clock.now(),
             seats: FxHashMap::default(),
             online: FxHashMap::default(),
@@ -324,7 +325,10 @@ impl HubState {
             }
             let (began, cpu_before) = (Instant::now(), cpu_time());
             // Everything in a batch has the same time.
-            self.now = self.clock.now().max(self.not_before);
+            self.now = self.clock.now();
+            if let Some(newest) = self.not_before {
+                self.now = self.now.max(newest);
+            }
             let (mut bytes, mut commands) = (0, 0);
             self.leave_groups();
             (self.looked_up, self.gathered) = (0, 0);
@@ -374,7 +378,13 @@ impl HubState {
                 }
             }
             let decided = std::mem::take(&mut self.pending);
+            let told = self.told.entries;
             self.tell(batch, committed);
+            if let Some(newest) = &mut self.not_before
+                && self.told.entries > told
+            {
+                *newest = self.now;
+            }
             // A `WAIT` that this batch has satisfied is answered first.
             self.pending.extend(decided);
             self.tally.end(commands, self.seats.len() - self.seats_elsewhere());

@@ -1,5 +1,5 @@
-//! Nodes whose clocks differ by hours: times never fall as ids grow, whoever leads, and nothing is
-//! lost or done twice.
+//! Nodes whose clocks differ by hours, or are set: times never fall as ids grow, whoever leads, and
+//! nothing is lost or done twice.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -125,6 +125,29 @@ fn times_do_not_fall_with_another_leader() {
     assert!(times.len() == 5 && times.is_sorted(), "{times:?}");
     drop(ana);
     right.server.stop();
+}
+
+#[test]
+fn times_do_not_fall_while_the_clock_of_the_leader_does() {
+    let db = PathBuf::from(cluster().database());
+    let node = Node::start(&db, 0);
+    let mut ana = node.register("ana");
+    let mut sent = Vec::new();
+    for hours in [0, 3, -5, 1, 5, -2, 3] {
+        node.pass(hours);
+        sent.push(send(&mut ana, &format!("MSG ana {hours} hours later")));
+    }
+    // What was only asked at a time does not count.
+    node.pass(5);
+    ana.say("FIND ana");
+    ana.until("OK FIND ");
+    node.pass(-4);
+    sent.push(send(&mut ana, "MSG ana after a question"));
+    let hours: Vec<&str> = sent.iter().map(|(_, hour)| &**hour).collect();
+    // The clock said 12, 15, 10, 11, 16, 14, 17, and 18.
+    assert_eq!(hours, ["12", "15", "15", "15", "16", "16", "17", "18"]);
+    drop(ana);
+    node.server.stop();
 }
 
 #[test]

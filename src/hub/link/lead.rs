@@ -55,7 +55,7 @@ impl HubState {
         let queue = Queue::with(waiting, works);
         let mut state = HubState::with(writer, (newest, due), queue, clock, counters, first);
         state.doors = Some(Doors::new(hooks, number));
-        state.not_before = not_before;
+        state.not_before = Some(not_before);
         state.adopt(&sessions, &valid);
         log::info!(
             "this node leads, term {}, sessions: {}",
