@@ -1,9 +1,13 @@
 //! Three papods on a primary and its standby, with a way from each papod to each server and to each
-//! papod that can be cut and slowed down.
+//! papod that can be cut and slowed down, and a clock for each that can be set. Needs libfaketime.
 
+use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 
-use crate::process::Papod;
+use tempfile::TempDir;
+
+use crate::process::{self, Papod};
 use crate::relay::{Goal, Relay};
 use crate::server_pair::ServerPair;
 
@@ -16,7 +20,16 @@ pub struct Machines {
     pub links: [Relay; NODES],
     /// Where each node waits for the others.
     doors: [SocketAddr; NODES],
+    /// How far each node's clock is off, in a file for each.
+    clocks: TempDir,
     pub nodes: Vec<Papod>,
+}
+
+/// What has a program see another time.
+fn faketime() -> PathBuf {
+    let folders = fs::read_dir("/usr/lib").unwrap().flatten();
+    let mut files = folders.map(|it| it.path().join("faketime/libfaketimeMT.so.1"));
+    files.find(|file| file.exists()).expect("libfaketime is there: apt-get install faketime")
 }
 
 /// How one node is known to the others: not where it listens, but where the way to it begins.
@@ -46,7 +59,9 @@ impl Machines {
         let doors = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
         drop(sockets);
         let links = doors.map(|door| Relay::toward(Goal::Port(door)));
-        let mut machines = Machines { pair, links, doors, nodes: Vec::new() };
+        let clocks = tempfile::tempdir().unwrap();
+        let mut machines = Machines { pair, links, doors, clocks, nodes: Vec::new() };
+        (0..NODES).for_each(|at| machines.set_clock(at, 0));
         // It makes the tables.
         machines.papod(0).stop();
         machines.pair.run(&detour(&machines.doors, &machines.links));
@@ -56,9 +71,28 @@ impl Machines {
 
     /// A papod in this place.
     pub fn papod(&self, at: usize) -> Papod {
-        let door = self.doors[at].to_string();
-        let flags = ["--node", &door, "--limit-registrations", "1000000"];
-        Papod::start_with(&self.pair.url(at), flags)
+        let mut papod = process::papod();
+        papod.args(process::USUAL).arg("--db").arg(self.pair.url(at));
+        papod.args(["--node", &self.doors[at].to_string(), "--limit-registrations", "1000000"]);
+        papod.env("LD_PRELOAD", faketime());
+        papod.env("FAKETIME_TIMESTAMP_FILE", self.clock(at));
+        // It looks each time. How long something takes, and the times of files, stay what they are.
+        for set in ["FAKETIME_NO_CACHE", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT"] {
+            papod.env(set, "1");
+        }
+        Papod::spawn(papod)
+    }
+
+    fn clock(&self, at: usize) -> PathBuf {
+        self.clocks.path().join(at.to_string())
+    }
+
+    /// From now on a node's clock is so many seconds ahead.
+    pub fn set_clock(&self, at: usize, seconds: i64) {
+        // The file is always whole.
+        let new = self.clocks.path().join("new");
+        fs::write(&new, format!("{seconds:+}\n")).unwrap();
+        fs::rename(&new, self.clock(at)).unwrap();
     }
 
     /// The node that has begun the newest term.

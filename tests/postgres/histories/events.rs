@@ -11,7 +11,7 @@ use crate::relay::{Relay, Toward};
 use crate::team::People;
 
 /// Everything that happens, in turn.
-pub const EVENTS: [&str; 13] = [
+pub const EVENTS: [&str; 15] = [
     "a node killed",
     "the leader killed",
     "the leader ended",
@@ -22,6 +22,8 @@ pub const EVENTS: [&str; 13] = [
     "the leader cut off the others",
     "the leader cut off the others one way",
     "everything slow",
+    "a node's clock set",
+    "the leader's clock set",
     "the primary killed",
     "the primary frozen, and there again beside the next one",
     "the standby killed",
@@ -86,6 +88,16 @@ impl Nemesis<'_> {
                 lasts(time);
                 all().for_each(Relay::mend);
             }
+            // It stays so until it is set again.
+            "a node's clock set" => {
+                machines.set_clock(some, hours(dice));
+                lasts(time);
+            }
+            "the leader's clock set" => {
+                machines.set_clock(leader, hours(dice));
+                lasts(time);
+                machines.set_clock(leader, hours(dice));
+            }
             "the primary killed" => {
                 machines.pair.primary_mut().kill();
                 machines.pair.promote();
@@ -128,6 +140,12 @@ fn freeze(node: &Papod, time: Duration) {
     node.signal(Signal::STOP);
     lasts(time);
     node.signal(Signal::CONT);
+}
+
+/// A number of seconds, hours ahead or behind.
+fn hours(dice: &mut Dice) -> i64 {
+    let hours = i64::try_from(dice.below(25)).unwrap() - 12;
+    hours * 3_600
 }
 
 fn mend<'a>(ways: impl IntoIterator<Item = &'a Relay>, dice: &mut Dice) {

@@ -1,7 +1,7 @@
 //! Histories: thirty sessions of ten people on three nodes, while everything that they rest on fails
-//! in turn: nodes, servers, and the ways between them. What is confirmed is there from then on, once
-//! and unchanged, and whoever asks anywhere sees it; nothing goes backwards; and of those who want the
-//! same name one gets it.
+//! in turn: nodes, servers, clocks, and the ways between them. What is confirmed is there from then
+//! on, once and unchanged, and whoever asks anywhere sees it; nothing goes backwards; and of those who
+//! want the same name one gets it.
 //!
 //! `PAPO_SECONDS`: for how long, 30 if it is not set. `PAPO_SEED` as ever.
 
@@ -81,6 +81,7 @@ fn nothing_is_lost_twice_or_backwards_whatever_fails() {
     });
     check_log(&written, &logs);
     check_order(&written);
+    world.check_times();
     check_winners(attempts.into_iter().flatten());
     for (n, shown) in asked.into_iter().enumerate() {
         assert_eq!(shown, logs[n], "what SYNC has shown to {}", handle(n));

@@ -68,6 +68,8 @@ pub struct World<'a> {
     newest: Mutex<HashMap<(String, String), u64>>,
     /// What each id was shown with, anywhere.
     shown: Mutex<BTreeMap<u64, Entry>>,
+    /// The time of each.
+    times: Mutex<BTreeMap<u64, String>>,
     /// How far each was seen to have got with a message.
     progress: Mutex<HashMap<u64, HashMap<String, usize>>>,
     mailboxes: [Mutex<Mailbox>; PEOPLE],
@@ -85,9 +87,9 @@ pub fn conversation(from: &str, to: &str) -> (String, String) {
 
 impl World<'_> {
     pub fn new(people: &People) -> World<'_> {
-        let (newest, shown, progress) = Default::default();
+        let (newest, shown, times, progress) = Default::default();
         let (mailboxes, all_is_said) = Default::default();
-        World { people, newest, shown, progress, mailboxes, all_is_said }
+        World { people, newest, shown, times, progress, mailboxes, all_is_said }
     }
 
     fn is_over(&self) -> bool {
@@ -110,7 +112,18 @@ impl World<'_> {
         let mut shown = self.shown.lock().unwrap();
         let known = shown.entry(entry.id).or_insert_with(|| entry.clone());
         assert_eq!(*known, entry, "an id with two messages");
+        let time = line.split(' ').nth(2).unwrap();
+        let mut times = self.times.lock().unwrap();
+        let known = times.entry(entry.id).or_insert_with(|| time.to_owned());
+        assert_eq!(*known, time, "an id with two times");
         entry
+    }
+
+    /// Of all that was shown, whatever the clocks said: times never fall as ids grow.
+    pub fn check_times(&self) {
+        let times = self.times.lock().unwrap();
+        let fallen = times.iter().zip(times.iter().skip(1)).find(|(a, b)| a.1 > b.1);
+        assert!(fallen.is_none(), "{fallen:?}");
     }
 }
 
