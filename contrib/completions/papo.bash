@@ -170,7 +170,7 @@ _papo() {
 
     case "${cmd}" in
         papo)
-            opts="-4 -6 -h -V --server --as --device --secret-file --ca --bell --notify --help --version send ask re fwd file get edit del react marks at later expire tail on hist search chats find group info mute pin archive unread pref devices register login logout passwd token raw"
+            opts="-4 -6 -h -V --server --as --device --secret-file --ca --bell --notify --pictures --help --version send ask re fwd file get edit del react marks at later expire tail on hist search chats find group info mute pin archive unread pref devices register login logout passwd token raw"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -194,6 +194,10 @@ _papo() {
                     ;;
                 --ca)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pictures)
+                    COMPREPLY=($(compgen -W "auto never" -- "${cur}"))
                     return 0
                     ;;
                 *)

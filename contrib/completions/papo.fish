@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_papo_global_optspecs
-    string join \n server= as= device= secret-file= ca= 4 6 bell notify h/help V/version
+    string join \n server= as= device= secret-file= ca= 4 6 bell notify pictures= h/help V/version
 end
 
 function __fish_papo_needs_command
@@ -29,6 +29,8 @@ complete -c papo -n "__fish_papo_needs_command" -l as -d 'The account [default: 
 complete -c papo -n "__fish_papo_needs_command" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_needs_command" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_needs_command" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_needs_command" -l pictures -d 'Show small pictures in a conversation at the terminal: if the terminal says that it can, or never' -r -f -a "auto\t''
+never\t''"
 complete -c papo -n "__fish_papo_needs_command" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_needs_command" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_needs_command" -l bell -d 'Ring the bell for new messages, in a conversation at the terminal'

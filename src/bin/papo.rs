@@ -11,7 +11,7 @@ use papo::client::caller::Caller;
 use papo::client::dial::Family;
 use papo::client::failure::{Failure, report};
 use papo::client::files::{self, FileCommand};
-use papo::client::flags::{Action, CommandLine};
+use papo::client::flags::{Action, CommandLine, ShowPictures};
 use papo::client::group_flags::GroupVerb;
 use papo::client::input::{self, Fitting, warn_of_flag};
 use papo::client::own_flags::{DevicesVerb, OwnVerb};
@@ -31,8 +31,9 @@ use smol::future::FutureExt;
 fn main() -> ExitCode {
     // Exits with status 2 if the command line is wrong.
     let flags = CommandLine::read(std::env::args_os());
-    let CommandLine { server, handle, device, secret_file, ca, ipv4, ipv6, bell, notify, action } =
-        flags;
+    let CommandLine { server, handle, device, secret_file, ca, ipv4, ipv6, action, .. } = flags;
+    let (bell, notify) = (flags.bell, flags.notify);
+    let pictures = flags.pictures == ShowPictures::Auto;
     if action.is_some() && (bell || notify) {
         let why = "--bell and --notify are for a conversation at the terminal, not for a command";
         CommandLine::command().error(ErrorKind::ArgumentConflict, why).exit();
@@ -50,7 +51,9 @@ fn main() -> ExitCode {
             // Leaves no part of a file behind.
             Some(verb @ Action::Get { .. }) => run(&named, verb).or(signals::ended(true)).await,
             Some(verb) => run(&named, verb).or(signals::ended_as_first()).await,
-            None => terminal::talk(&named, terminal::TerminalOptions { bell, notify }).await,
+            None => {
+                terminal::talk(&named, terminal::TerminalOptions { bell, notify, pictures }).await
+            }
         }
     });
     match ended {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::Resettable;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::address::Addresses;
 use super::expire::{Lifetime, lifetime};
@@ -77,6 +77,11 @@ pub struct CommandLine {
     #[arg(long)]
     pub notify: bool,
 
+    /// Show small pictures in a conversation at the terminal: if the terminal says that it can, or
+    /// never
+    #[arg(long, env = "PAPO_PICTURES", value_name = "WHEN", default_value = "auto")]
+    pub pictures: ShowPictures,
+
     /// What to do.
     #[command(subcommand)]
     pub action: Option<Action>,
@@ -107,6 +112,13 @@ impl CommandLine {
             std::process::exit(if is_lost { 1 } else { e.exit_code() })
         })
     }
+}
+
+/// When pictures are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ShowPictures {
+    Auto,
+    Never,
 }
 
 /// The commands.

@@ -11,6 +11,7 @@ mod flags;
 mod histories;
 mod later;
 mod marks;
+mod pictures;
 mod place;
 #[path = "../process/mod.rs"]
 mod process;

@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_line_says_where_how_much_and_what_was_last() {
-        let plain = Style { colour: false };
+        let plain = Style { colour: false, canvas: None };
         let two = activity(&[(5, "bob", 1), (4, "#team", 4)]);
         let line = two.line(79, plain);
         assert_eq!(line, "      5:bob 4:#team(4)  bob: lunch at one, at the corner?");

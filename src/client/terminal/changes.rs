@@ -80,6 +80,7 @@ impl Talk {
             held.body = "-".into();
             held.tags.get_or_insert_default().gone = Some(held.id);
         }
+        self.gallery.forget(about);
         if self.picked.deleting == Some(about) {
             self.picked.deleting = None;
         }

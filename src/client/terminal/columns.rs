@@ -4,32 +4,42 @@
 //! terminals give them a column, and of two widths the greater counts: a line may end early, but
 //! never runs over the edge.
 
+use std::sync::Arc;
+
 use unicode_width::UnicodeWidthChar;
 
+use super::picture::{Picture, PictureArea};
 use crate::name::is_spoofing;
 
 /// A variation selector that asks for an emoji, which takes two columns on some terminals.
 const AS_EMOJI: char = '\u{fe0f}';
 
-/// A line of text on the screen.
+/// A line of text on the screen, or a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScreenLine {
     /// With its colours, without a line end.
     pub text: String,
     /// Its columns if the terminal has to break it; 0 if it fits.
     long: usize,
+    /// What stands there instead of a text.
+    pub picture: Option<(Arc<Picture>, PictureArea)>,
 }
 
 impl ScreenLine {
     /// A line that fits.
     pub fn new(text: String) -> ScreenLine {
-        ScreenLine { text, long: 0 }
+        ScreenLine { text, long: 0, picture: None }
+    }
+
+    /// A picture that fits.
+    pub fn picture(picture: Arc<Picture>, area: PictureArea) -> ScreenLine {
+        ScreenLine { text: String::new(), long: 0, picture: Some((picture, area)) }
     }
 
     /// A link wider than a line. A terminal joins rows that it has broken itself, so the link can
     /// be opened and copied, unlike one broken here. It is ASCII, so its width is certain.
     fn link(link: &str) -> ScreenLine {
-        ScreenLine { text: format!("\x1b[?7h{link}\x1b[?7l"), long: link.len() }
+        ScreenLine { text: format!("\x1b[?7h{link}\x1b[?7l"), long: link.len(), picture: None }
     }
 
     /// Whether the terminal breaks it; it begins at the left edge then.
@@ -39,6 +49,9 @@ impl ScreenLine {
 
     /// Rows it takes.
     pub fn rows(&self, columns: usize) -> usize {
+        if let Some((_, area)) = &self.picture {
+            return area.rows;
+        }
         self.long.div_ceil(columns.max(1)).max(1)
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! At a byte that is not UTF-8 the editor gives up, and loses what was typed. So it reads from a
 //! pseudo-terminal, and input passes through here: invalid bytes become U+FFFD, which the user can
-//! see and correct, and escape `sequences` that are no keys are dropped. If the system has no
+//! see and correct, and escape `sequences` that are no keys are dropped, but for the terminal's
+//! answers about its `abilities`. If the system has no
 //! pseudo-terminal left, the editor reads from the terminal itself.
 
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
@@ -21,11 +23,21 @@ use rustix::termios::{
     tcsetattr,
 };
 
+use super::picture::abilities::{Abilities, Answers};
 use super::sequences::Sequences;
 
 /// Time limit for the rest of a key, since Esc alone is a key as well. Terminals send a key at
 /// once, and networks mostly in one packet.
 const KEY_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+/// Time limit for the rest of an answer, which is no key that anybody presses.
+const ANSWER_TIME: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// Time limit for all answers. What comes later may be cut in two, and is dropped if it is not.
+const ANSWERED: Duration = Duration::from_secs(2);
+
+/// Time limit for answers on leaving: later ones would be typed into the shell.
+const LEAVING: Duration = Duration::from_millis(500);
 
 /// A terminal, with the settings it had before.
 pub struct TerminalDevice {
@@ -33,28 +45,59 @@ pub struct TerminalDevice {
     found: Termios,
     /// Nobody can type on it any more.
     has_hung_up: Arc<AtomicBool>,
+    /// Until when its answers are awaited. The other end is closed when they have come.
+    answers: Mutex<Option<(Instant, mpsc::Receiver<()>)>>,
 }
 
 impl TerminalDevice {
     /// The terminal on standard input, from which the editor reads only text from now on. `foreign`
-    /// is called once, when something else is typed.
+    /// is called once, when something else is typed, and `answered` when it has answered the
+    /// `questions`.
     ///
     /// # Errors
     /// It is no terminal.
-    pub fn open(foreign: impl FnOnce() + Send + 'static) -> io::Result<TerminalDevice> {
+    pub fn open(
+        questions: Option<String>,
+        foreign: impl FnOnce() + Send + 'static,
+        answered: impl FnOnce(Abilities) + Send + 'static,
+    ) -> io::Result<TerminalDevice> {
         let terminal = Arc::new(dup(io::stdin())?);
         let found = tcgetattr(&terminal)?;
-        let device = TerminalDevice { terminal, found, has_hung_up: Arc::default() };
+        let (has_hung_up, answers) = (Arc::default(), Mutex::default());
+        let device = TerminalDevice { terminal, found, has_hung_up, answers };
         if let Ok((master, slave)) = device.pseudo() {
             device.be_raw()?;
             dup2_stdin(&slave)?;
+            let awaited = match questions {
+                Some(questions) => Some(device.ask(&questions, answered)?),
+                None => None,
+            };
             let (terminal, has_hung_up) = (device.terminal.clone(), device.has_hung_up.clone());
             thread::spawn(move || {
-                pass(&terminal, &master, foreign, has_more);
+                pass(&terminal, &master, foreign, awaited, has_more);
                 has_hung_up.store(true, Ordering::SeqCst);
             });
         }
         Ok(device)
+    }
+
+    fn ask<A>(&self, questions: &str, answered: A) -> io::Result<AwaitedAnswers<A>> {
+        // Whatever a terminal prints of them is cleared.
+        write!(io::stdout(), "{questions}\r\x1b[K")?;
+        io::stdout().flush()?;
+        let until = Instant::now() + ANSWERED;
+        let (open, closed) = mpsc::channel();
+        *self.answers.lock().unwrap_or_else(PoisonError::into_inner) = Some((until, closed));
+        Ok(AwaitedAnswers { answers: Answers::default(), until, answered, _open: open })
+    }
+
+    /// Waits a little for answers that would else be typed into the shell.
+    pub fn await_answers(&self) {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((until, closed)) = answers {
+            let left = until.saturating_duration_since(Instant::now());
+            let _ = closed.recv_timeout(left.min(LEAVING));
+        }
     }
 
     /// A pseudo-terminal that passes bytes on unchanged.
@@ -110,23 +153,42 @@ fn raw(found: &Termios) -> Termios {
     raw
 }
 
+/// Answers of a terminal that are awaited, and what is done with them.
+struct AwaitedAnswers<A> {
+    answers: Answers,
+    until: Instant,
+    answered: A,
+    /// Closed with the rest.
+    _open: mpsc::Sender<()>,
+}
+
 /// Passes input on as text until nobody can type or read any more.
-fn pass(
+fn pass<A: FnOnce(Abilities)>(
     terminal: &OwnedFd,
     master: &OwnedFd,
     foreign: impl FnOnce(),
-    has_more: impl Fn(&OwnedFd) -> bool,
+    mut awaited: Option<AwaitedAnswers<A>>,
+    has_more: impl Fn(&OwnedFd, &Timespec) -> bool,
 ) {
     let (mut bytes, mut held, mut foreign) = ([0; 4096], Vec::new(), Some(foreign));
     let mut sequences = Sequences::default();
     loop {
-        if sequences.is_begun() && !has_more(terminal) {
+        let is_awaited = awaited.as_ref().is_some_and(|it| Instant::now() < it.until);
+        let time = if is_awaited && sequences.may_be_answer() { &ANSWER_TIME } else { &KEY_TIME };
+        if sequences.is_begun() && !has_more(terminal, time) {
             sequences.expire();
         }
         match read(terminal, &mut bytes) {
             Err(Errno::INTR) => continue,
             Ok(0) | Err(_) => return,
             Ok(n) => held.extend(sequences.take(&bytes[..n])),
+        }
+        for other in sequences.others() {
+            let known = awaited.as_mut().and_then(|awaited| awaited.answers.take(&other));
+            if let (Some(abilities), Some(awaited)) = (known, awaited.take_if(|_| known.is_some()))
+            {
+                (awaited.answered)(abilities);
+            }
         }
         let (text, is_whole) = text(&mut held);
         if !is_whole && let Some(foreign) = foreign.take() {
@@ -143,11 +205,11 @@ fn pass(
     }
 }
 
-/// Whether more input comes within [`KEY_TIME`].
-fn has_more(terminal: &OwnedFd) -> bool {
+/// Whether more input comes within this time.
+fn has_more(terminal: &OwnedFd, time: &Timespec) -> bool {
     let mut wanted = [PollFd::new(terminal, PollFlags::IN)];
     // A signal counts as more: the next call waits again.
-    poll(&mut wanted, Some(&KEY_TIME)) != Ok(0)
+    poll(&mut wanted, Some(time)) != Ok(0)
 }
 
 /// The text in these bytes, and whether they are all valid. An incomplete character stays in
@@ -187,7 +249,8 @@ mod tests {
             &terminal,
             &master,
             || (),
-            |_| {
+            None::<AwaitedAnswers<fn(Abilities)>>,
+            |_, _| {
                 write(keys.take().unwrap(), b"n").unwrap();
                 false
             },

@@ -17,7 +17,7 @@ use rustyline::{ColorMode, Config, Editor, ExternalPrinter, GraphemeClusterMode}
 use super::activity::Activity;
 use super::device::TerminalDevice;
 use super::keys;
-use super::known::{Known, Out, Typed, lock, size};
+use super::known::{Known, Out, Typed, cell, lock, size};
 use super::prompt::{PROMPT, TAB, Typing};
 use super::recalled::Recalled;
 use super::screen::Room;
@@ -35,12 +35,14 @@ pub struct Keyboard {
 }
 
 impl Keyboard {
-    /// Starts the editor. Input goes to `typed`, on another thread.
+    /// Starts the editor. Input goes to `typed`, on another thread, and so do the terminal's answers
+    /// to `questions`.
     ///
     /// # Errors
     /// `Usage` if the editor cannot work on this terminal.
     pub fn open(
         style: Style,
+        questions: Option<String>,
         typed: impl Fn(Typed) + Clone + Send + Sync + 'static,
     ) -> Result<Keyboard, Failure> {
         let unfit = |e: &dyn Display| {
@@ -50,8 +52,10 @@ impl Keyboard {
             ))
         };
         let typed: Out = Arc::new(typed);
-        let foreign = typed.clone();
-        let device = TerminalDevice::open(move || foreign(Typed::Bytes)).map_err(|e| unfit(&e))?;
+        let (foreign, answered) = (typed.clone(), typed.clone());
+        let foreign = move || foreign(Typed::Bytes);
+        let answered = move |abilities| answered(Typed::Answered(abilities));
+        let device = TerminalDevice::open(questions, foreign, answered).map_err(|e| unfit(&e))?;
         let device = Arc::new(device);
         let known = Known { rows: 2, most: 2, has_room: true, may_leave: true, ..Known::default() };
         let known = Arc::new(Mutex::new(known));
@@ -180,13 +184,14 @@ impl Keyboard {
         let mut known = lock(&self.known);
         let (typed, most) = (known.rows, known.most);
         known.most = typed;
-        Room { size: size(), typed, most }
+        Room { size: size(), typed, most, cell: cell() }
     }
 }
 
 impl Drop for Keyboard {
     fn drop(&mut self) {
         let has_ended = lock(&self.known).has_ended;
+        self.device.await_answers();
         self.device.be_as_found(!has_ended);
     }
 }

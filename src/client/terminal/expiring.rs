@@ -53,6 +53,9 @@ impl Talk {
         }
         let room = self.keyboard.room();
         self.keyboard.print(self.screen.vanish(now, room));
+        // Whether those of other conversations have vanished is not known.
+        let screen = &self.screen;
+        self.gallery.retain(|id| screen.has(id));
         for picked in [&mut self.picked.deleting, &mut self.picked.offered] {
             *picked = picked.filter(|id| self.screen.has(*id));
         }

@@ -127,7 +127,7 @@ mod tests {
     use crate::client::terminal::style::INDENT;
     use crate::wire::rows::EntryLine;
 
-    const PLAIN: Style = Style { colour: false };
+    const PLAIN: Style = Style { colour: false, canvas: None };
 
     fn entry(line: &str) -> ScreenItem {
         let EntryLine { entry, .. } = EntryLine::parse(line).unwrap();

@@ -8,6 +8,7 @@ use smol::channel::{Receiver, Sender};
 use smol::future::{self, FutureExt};
 
 use super::known::Typed;
+use super::picture::Raster;
 use super::stale::StaleMessage;
 use super::style::Tick;
 use super::transfers::Transferred;
@@ -159,6 +160,8 @@ pub enum News {
     Answer(Purpose, Result<Success, Failure>),
     /// A file was sent or fetched, or was not.
     Transferred(Transferred),
+    /// The picture in the file of a message, if there is one that can be shown.
+    Fetched(u64, Option<Raster>),
     /// A command has not been answered for more than a second.
     Slow,
     /// The number of the desktop notification for the message with this id.

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::termios::tcgetwinsize;
 
 use super::activity::Activity;
+use super::picture::CellSize;
+use super::picture::abilities::Abilities;
 use super::screen::Size;
 
 /// Input from the keyboard.
@@ -44,6 +46,8 @@ pub enum Typed {
     Names(String, mpsc::Sender<Vec<String>>),
     /// Possible completions of a word.
     Ways(Vec<String>),
+    /// The terminal has said what it can do.
+    Answered(Abilities),
     /// The editor has ended; with the reason if that was not asked for.
     End(Option<String>),
 }
@@ -118,4 +122,12 @@ pub fn size() -> Size {
         columns: size.ws_col.into(),
         rows: size.ws_row.into(),
     })
+}
+
+/// The size of a cell, if the system knows the terminal's in pixels.
+pub fn cell() -> Option<CellSize> {
+    let size = tcgetwinsize(std::io::stdout()).ok()?;
+    let width = size.ws_xpixel.checked_div(size.ws_col)?;
+    let height = size.ws_ypixel.checked_div(size.ws_row)?;
+    CellSize::new(width.into(), height.into())
 }

@@ -9,8 +9,9 @@
 //! it; `pages`, `item`, `said` and `columns` lay it out, `activity` the line at the bottom.
 //! `slash_command`, `message_command`, `groups` and `passwd` parse what begins with `/`, `later` is
 //! about what is sent later, `flags` about what is muted or pinned,
-//! `expiring` about messages that vanish; `transfers` sends and fetches files, whose `paths` are typed; `notices` go
-//! to the desktop; and `welcome` guides newcomers.
+//! `expiring` about messages that vanish; `picture`, `gallery` and `illustrate` show pictures;
+//! `transfers` sends and fetches files, whose `paths` are typed; `notices` go to the desktop; and
+//! `welcome` guides newcomers.
 
 mod acks;
 mod activity;
@@ -25,7 +26,11 @@ mod events;
 mod expiring;
 mod file_actions;
 mod flags;
+mod gallery;
+#[cfg(test)]
+mod gallery_tests;
 mod groups;
+mod illustrate;
 mod item;
 mod jobs;
 mod keys;
@@ -41,6 +46,7 @@ mod pages;
 mod passwd;
 mod paths;
 mod picked;
+mod picture;
 mod prompt;
 mod recalled;
 mod repaint;
@@ -83,8 +89,11 @@ use crate::name::Handle;
 use crate::wire::rows::{EntryLine, LiveLine};
 pub use columns::width;
 use editor::Keyboard;
+use gallery::Gallery;
 use jobs::News;
 use known::Typed;
+use picture::abilities::questions;
+use picture::fetch;
 use style::Style;
 use talk::{Talk, Unsent};
 use transfers::Transferred;
@@ -99,6 +108,8 @@ pub struct TerminalOptions {
     pub bell: bool,
     /// Show a desktop notification when a message comes.
     pub notify: bool,
+    /// Show pictures, if the terminal says that it can.
+    pub pictures: bool,
 }
 
 /// Runs the conversation until the user leaves.
@@ -166,9 +177,14 @@ async fn converse(
 
     // Drop notices of outages: the connection is up now.
     while news.try_recv().is_ok() {}
-    let style = Style { colour: env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()) };
+    let style =
+        Style { colour: env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()), canvas: None };
+    let questions = match options.pictures {
+        true => questions(|name| env::var(name).ok()),
+        false => None,
+    };
     let typed = tell.clone();
-    let keyboard = Keyboard::open(style, move |typed_now| {
+    let keyboard = Keyboard::open(style, questions, move |typed_now| {
         let _ = typed.try_send(News::Typed(typed_now));
     })?;
     let (jobs, to_do) = unbounded();
@@ -178,6 +194,8 @@ async fn converse(
     let as_whom = (account.handle.clone(), account.device.is_some());
     let mut talk = Talk::new(as_whom, options, keyboard, style, jobs, transfers, tell.clone());
     talk.wake = vec![wake_feed, wake_desk];
+    let (to_fetch, wanted) = unbounded();
+    talk.gallery = Gallery::new(to_fetch);
     if let Some(first) = first {
         talk.turn_to(&first);
         talk.remark("      Enter sends what you type; /help explains, Ctrl-D leaves");
@@ -192,6 +210,9 @@ async fn converse(
     let busy = move |what| drop(busy.try_send(News::Busy(what)));
     let transferred = move |done| drop(transferred.try_send(News::Transferred(done)));
     let transfer = executor.spawn(transfers::work(account, to_transfer, busy, transferred));
+    let fetched = tell.clone();
+    let fetched = move |id, raster| drop(fetched.try_send(News::Fetched(id, raster)));
+    let fetch = executor.spawn(fetch::work(account, wanted, fetched));
     let (stay, left) = bounded::<()>(1);
     let listen = executor.spawn(listen(feed, tell.clone(), left));
     let signals = executor.spawn(until_signal(tell));
@@ -218,7 +239,7 @@ async fn converse(
         Err(Failure::Secret(_)) => Err(Failure::Secret(format!("papo: {}", account.locked_out()))),
         over => over,
     };
-    drop((work, transfer, signals));
+    drop((work, transfer, fetch, signals));
     Ok((over, talk.unsent, talk.unconfirmed))
 }
 

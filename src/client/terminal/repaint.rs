@@ -118,7 +118,11 @@ impl Screen {
 
     /// Changes items, and prints again what of it is on the screen. `change` says whether it has
     /// changed an item.
-    fn touch(&mut self, room: Room, mut change: impl FnMut(&mut ScreenItem) -> bool) -> String {
+    pub(super) fn touch(
+        &mut self,
+        room: Room,
+        mut change: impl FnMut(&mut ScreenItem) -> bool,
+    ) -> String {
         let is_as_before = self.meet(room);
         let mut first = None;
         for n in 0..self.items.len() {
@@ -231,7 +235,12 @@ impl Screen {
         // The line for its day stands above it already.
         self.day = self.items[self.begin.item..=n].iter().rev().find_map(ScreenItem::day);
         self.end = LineRef::before(n);
-        let mut out = format!("\x1b[{up}A\r\x1b[J");
+        let is_wanted = |id: u32| {
+            let has = |item: &ScreenItem| matches!(item, ScreenItem::Said(said) if said.picture.as_ref().is_some_and(|it| it.id == id));
+            self.items.iter().any(has)
+        };
+        let gone = self.pictures.clear_from(top, is_wanted);
+        let mut out = format!("\x1b[{up}A\r\x1b[J{gone}");
         for n in n..self.items.len() {
             out.push_str(&self.print(n, 0..usize::MAX));
         }

@@ -89,7 +89,7 @@ fn what_is_not_on_the_screen_is_not_printed() {
 
 #[test]
 fn a_row_shows_all_that_holds() {
-    let plain = super::style::Style { colour: false };
+    let plain = super::style::Style { colour: false, canvas: None };
     let lines = |said: &Said| -> Vec<String> {
         said.lines(40, plain).into_iter().map(|line| line.text).collect()
     };
@@ -104,7 +104,7 @@ fn a_row_shows_all_that_holds() {
         ]
     );
     assert_eq!(lines(&tagged(8, "ana", "kind=gone,del=9", "-")), ["11:58 ✓    you: (deleted)"]);
-    let colour = super::style::Style { colour: true };
+    let colour = super::style::Style { colour: true, canvas: None };
     let text = tagged(8, "bob", "at=ana/@all", "@Ana. x@ana @ana-b /@ana (@all)").lines(70, colour);
     assert_eq!(
         text[0].text.split_once("\x1b[1mbob\x1b[0m").unwrap().1,

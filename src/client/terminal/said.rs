@@ -5,12 +5,14 @@
 //! and below it the reactions. Nothing here knows positions on the screen.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
 use super::columns::{ScreenLine, cut, width, wrap};
+use super::picture::Picture;
 use super::style::{INDENT, Style, TICKS, Tick};
 use crate::client::byte_count::ByteCount;
 use crate::client::expire;
@@ -60,6 +62,8 @@ pub struct Said {
     pub is_forwarded: bool,
     /// Bytes of the file that it is; its text is the file's name.
     pub file: Option<u64>,
+    /// What is shown of that.
+    pub picture: Option<Arc<Picture>>,
     /// `AT` or `UNLESS` has sent it.
     pub is_late: bool,
     /// A late message of the user's to themselves: it waits for them, as one by somebody else does.
@@ -100,6 +104,7 @@ impl Said {
             edit: 0,
             is_forwarded: false,
             file: None,
+            picture: None,
             is_late: false,
             is_reminder: false,
             called: Vec::new(),
@@ -161,7 +166,8 @@ impl Said {
         if self.is_gone {
             self.body.clear();
             self.reactions.clear();
-            (self.mine, self.called, self.file) = (None, Vec::new(), None);
+            (self.mine, self.called) = (None, Vec::new());
+            (self.file, self.picture) = (None, None);
         }
     }
 
@@ -245,6 +251,11 @@ impl Said {
             let note = if note.is_empty() { String::new() } else { style.faint(note) };
             let text = format!("{start}{name}{text}{note}");
             lines.push(ScreenLine::new(text.trim_end().to_owned()));
+        }
+        if let (Some(picture), Some(canvas)) = (&self.picture, style.canvas)
+            && let Some(area) = picture.area(&canvas)
+        {
+            lines.push(ScreenLine::picture(picture.clone(), area));
         }
         lines.extend(self.reaction_lines(width.saturating_sub(INDENT), style));
         lines

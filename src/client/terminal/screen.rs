@@ -13,8 +13,10 @@ use jiff::civil::Date;
 use super::columns::{ScreenLine, cut};
 use super::item::{self, ScreenItem};
 use super::pages::{LineRef, Pages};
+use super::picture::abilities::Abilities;
+use super::picture::{Canvas, CellSize, PlacedPictures};
 use super::said::Said;
-use super::style::{Style, Tick};
+use super::style::{INDENT, Style, Tick};
 
 /// Items kept. Older ones are loaded again when somebody scrolls back to them.
 const KEPT: usize = 3_000;
@@ -62,6 +64,9 @@ pub struct Screen {
     /// printed over since.
     pub(super) bottom: usize,
     pub(super) style: Style,
+    /// What the terminal says that it can do.
+    abilities: Abilities,
+    pub(super) pictures: PlacedPictures,
 }
 
 impl Screen {
@@ -80,7 +85,15 @@ impl Screen {
             typed: room.typed,
             bottom: room.most,
             style,
+            abilities: Abilities::default(),
+            pictures: PlacedPictures::default(),
         }
+    }
+
+    /// The terminal can do this, so pictures may be drawn from now on.
+    pub fn may_draw(&mut self, abilities: Abilities, room: Room) -> String {
+        self.abilities = abilities;
+        if self.meet(room) { String::new() } else { self.draw(self.end) }
     }
 
     /// Shows another conversation.
@@ -228,7 +241,9 @@ impl Screen {
 
     /// Updates what is known of the terminal. Returns whether its size is unchanged.
     pub(super) fn meet(&mut self, room: Room) -> bool {
-        let is_as_before = self.size == room.size;
+        let canvas = self.canvas(room);
+        let is_as_before = self.size == room.size && self.style.canvas == canvas;
+        self.style.canvas = canvas;
         if self.size.columns != room.size.columns && self.end.line > 0 {
             // It breaks into other lines now.
             self.end = LineRef::before(self.end.item + 1);
@@ -236,6 +251,12 @@ impl Screen {
         (self.size, self.typed) = (room.size, room.typed);
         self.bottom = self.bottom.max(room.most);
         is_as_before
+    }
+
+    fn canvas(&self, room: Room) -> Option<Canvas> {
+        let (protocol, size) = (self.abilities.protocol()?, room.size);
+        let columns = size.columns.saturating_sub(1 + INDENT);
+        Some(Canvas::new(protocol, room.cell.or(self.abilities.cell), columns, size.rows))
     }
 
     /// Scrolls back by a page. `None` if older items have to be loaded first.
@@ -321,11 +342,22 @@ impl Screen {
         self.end =
             if end < all.len() { LineRef { item: n, line: end } } else { LineRef::before(n + 1) };
         printed.extend(all.into_iter().take(end).skip(lines.start));
-        let rows: usize = printed.iter().map(|line| line.rows(self.size.columns)).sum();
-        self.height += rows;
+        let (before, mut text) = (self.height, String::new());
+        for line in &printed {
+            match (&line.picture, &self.style.canvas) {
+                (Some((picture, area)), Some(canvas)) => {
+                    let drawn = self.pictures.draw(self.height, INDENT, (picture, *area), canvas);
+                    text.push_str(&drawn);
+                }
+                _ => text.push_str(&line.text),
+            }
+            text.push('\n');
+            self.height += line.rows(self.size.columns);
+        }
+        let rows = self.height - before;
         self.printed.push(PrintedRows { top, head, end: self.height });
         self.bottom = self.bottom.saturating_sub(rows).max(self.typed);
-        printed.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect()
+        text
     }
 
     /// Clears the screen and draws as many lines before `end` as fit.
@@ -334,7 +366,7 @@ impl Screen {
         (self.begin, self.end, self.day, self.height) = (begin, begin, None, 0);
         self.bottom = self.typed;
         self.printed.clear();
-        let mut out = String::from("\x1b[H\x1b[2J");
+        let mut out = format!("\x1b[H\x1b[2J{}", self.pictures.clear());
         if !self.title.is_empty() {
             let width = self.width();
             out.push_str(&self.style.bold(&item::rule(&self.title, width)));
@@ -382,6 +414,8 @@ pub struct Room {
     pub typed: usize,
     /// The most rows it took since the last change.
     pub most: usize,
+    /// The size of a cell, if the system knows it.
+    pub cell: Option<CellSize>,
 }
 
 /// A message of the user's.

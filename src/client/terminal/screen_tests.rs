@@ -11,7 +11,7 @@ use crate::name::Handle;
 use crate::wire::rows::EntryLine;
 
 pub(super) const SIZE: Size = Size { columns: 40, rows: 10 };
-pub(super) const ROOM: Room = Room { size: SIZE, typed: 2, most: 2 };
+pub(super) const ROOM: Room = Room { size: SIZE, typed: 2, most: 2, cell: None };
 
 /// A terminal with a prompt and a line below it; prints above them as the editor does.
 pub(super) struct Paper {
@@ -21,9 +21,13 @@ pub(super) struct Paper {
 
 impl Paper {
     pub fn new() -> Paper {
+        Paper::of(SIZE)
+    }
+
+    pub fn of(size: Size) -> Paper {
         let cells = |n: usize| NonZero::new(n as u16).unwrap();
-        let terminal = vt100::Parser::new(cells(SIZE.rows), cells(SIZE.columns), 0);
-        Paper { terminal, screen: Screen::new(ROOM, Style { colour: false }) }
+        let terminal = vt100::Parser::new(cells(size.rows), cells(size.columns), 0);
+        Paper { terminal, screen: Screen::new(ROOM, Style::default()) }
     }
 
     pub fn print(&mut self, text: &str) {
@@ -41,10 +45,16 @@ impl Paper {
         self.print(&text);
     }
 
-    /// The rows of the terminal, without the days.
+    /// The rows of the terminal.
+    pub fn all_rows(&self) -> Vec<String> {
+        let screen = self.terminal.screen();
+        let rows = screen.rows(0, screen.size().1.get());
+        rows.map(|row| row.trim_end().to_owned()).collect()
+    }
+
+    /// Those with a text, without the days.
     pub fn rows(&self) -> Vec<String> {
-        let rows = self.terminal.screen().rows(0, SIZE.columns as u16);
-        let rows = rows.map(|row| row.trim_end().to_owned());
+        let rows = self.all_rows().into_iter();
         let rows =
             rows.filter(|row| !row.is_empty() && !row.contains("November") && row != "below");
         rows.collect()
@@ -260,7 +270,7 @@ fn a_terminal_of_another_size_is_drawn_anew() {
 
 #[test]
 fn memory_does_not_grow_with_what_is_said() {
-    let mut screen = Screen::new(ROOM, Style { colour: false });
+    let mut screen = Screen::new(ROOM, Style::default());
     for id in 1..10_000 {
         screen.add(entry(id, "bob", "more"), ROOM);
     }

@@ -1,12 +1,13 @@
 //! Escape sequences in typed and pasted input: those of keys are passed on whole, all others are
-//! dropped whole, so that no tail of one becomes text.
+//! dropped whole, so that no tail of one becomes text. What the terminal itself answers is among
+//! these, and can be had.
 //!
 //! A sequence begins with Esc. `Esc [` goes on up to a byte from `@` to `~` (ECMA-48, CSI); `Esc ]`
 //! and a few others, as for titles and links, up to BEL or `Esc \`; any other is Esc and a
 //! character, which as a key is Alt with that character. Pasted text has no keys in it.
 
-/// Most bytes in the sequence of a key.
-const KEY: usize = 16;
+/// Most bytes of a sequence that are kept: more than any key has, and any answer.
+const HELD: usize = 256;
 
 /// Where in a sequence the last byte was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,8 +33,12 @@ enum SequenceState {
 #[derive(Debug, Default)]
 pub struct Sequences {
     state: SequenceState,
-    /// The sequence, up to where it cannot be a key any more.
+    /// The sequence, up to a bound.
     held: Vec<u8>,
+    /// The text of one that is ending.
+    text: Vec<u8>,
+    /// Whole sequences that are no keys.
+    others: Vec<Vec<u8>>,
     /// Inside a bracketed paste.
     is_pasted: bool,
 }
@@ -46,6 +51,20 @@ impl Sequences {
             self.byte(*byte, &mut out);
         }
         out
+    }
+
+    /// Those sequences since the last call that were no keys and not pasted, without the `Esc \\` at
+    /// their ends.
+    pub fn others(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.others)
+    }
+
+    /// Whether what is incomplete may be an answer of the terminal. As keys they would be Alt and a
+    /// character that nobody presses often.
+    pub fn may_be_answer(&self) -> bool {
+        let begins =
+            matches!(&*self.held, [_, b'[', b'?' | b'>' | b'6', ..] | [_, b'P' | b'_' | b']', ..]);
+        begins || self.state == SequenceState::Ending
     }
 
     /// Whether a typed sequence is incomplete: if its rest does not come soon, there is none. In a
@@ -68,6 +87,7 @@ impl Sequences {
         if byte == 0x1b {
             // Whatever came before is complete or broken off.
             let state = if self.state == SequenceState::Text {
+                self.text = std::mem::take(&mut self.held);
                 SequenceState::Ending
             } else {
                 SequenceState::Begun
@@ -79,11 +99,12 @@ impl Sequences {
         if self.state == SequenceState::Outside {
             return out.push(byte);
         }
-        if self.held.len() <= KEY {
+        if self.held.len() <= HELD {
             self.held.push(byte);
         }
         if (self.state, byte) == (SequenceState::Ending, b'\\') {
-            return self.end();
+            self.held = std::mem::take(&mut self.text);
+            return self.other();
         }
         if self.state == SequenceState::Ending {
             self.state = SequenceState::Begun;
@@ -109,7 +130,11 @@ impl Sequences {
             (SequenceState::Coded, b'$') if self.is_number() => self.key(out),
             (SequenceState::Coded, b' '..=b'?') | (SequenceState::Longer, b' '..=b'/') => {}
             (SequenceState::Coded, b'@'..=b'~') => self.key(out),
-            (SequenceState::Longer, b'0'..=b'~') | (SequenceState::Text, 0x07) => self.end(),
+            (SequenceState::Text, 0x07) => {
+                self.held.pop();
+                self.other();
+            }
+            (SequenceState::Longer, b'0'..=b'~') => self.end(),
             // Titles and links have one line.
             (SequenceState::Text, b'\r' | b'\n')
             | (SequenceState::Coded | SequenceState::Longer, _) => {
@@ -156,8 +181,17 @@ impl Sequences {
             [_, b'[', rest @ ..] => is_key(rest),
             _ => false,
         };
-        if is_key {
-            out.append(&mut self.held);
+        if !is_key {
+            return self.other();
+        }
+        out.append(&mut self.held);
+        self.end();
+    }
+
+    /// A sequence is complete that is no key.
+    fn other(&mut self) {
+        if !self.is_pasted && self.held.len() < HELD {
+            self.others.push(std::mem::take(&mut self.held));
         }
         self.end();
     }
@@ -256,6 +290,44 @@ mod tests {
             "\x1b[1;2;3;4;5;6;7;8;9;10;11;12m",
         ] {
             assert_eq!(passed(&format!("a{other}b")), "ab", "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_terminal_answers_can_be_had_wherever_it_is_cut() {
+        let long = format!("\x1b]0;{}\x07", "x".repeat(300));
+        let typed = format!(
+            "a\x1bP>|iTerm2 3.5\x1b\\b\x1b_Gi=1;OK\x1b\\{long}\x1b[6;2;1t\x1b[A\x1b]1;x\x07c\x1b[?62;4c"
+        );
+        let pasted = "\x1b[200~\x1b_Gi=1;OK\x1b\\\x1b[?62;4c\x1b[201~";
+        let expected =
+            ["\x1bP>|iTerm2 3.5", "\x1b_Gi=1;OK", "\x1b[6;2;1t", "\x1b]1;x", "\x1b[?62;4c"];
+        for cut in 0..=typed.len() {
+            let (one, other) = typed.as_bytes().split_at(cut);
+            let mut sequences = Sequences::default();
+            let mut keys = sequences.take(one);
+            let mut others = sequences.others();
+            keys.extend(sequences.take(other));
+            keys.extend(sequences.take(pasted.as_bytes()));
+            others.extend(sequences.others());
+            assert_eq!(keys, b"ab\x1b[Ac\x1b[200~\x1b[201~", "{cut}");
+            assert_eq!(others, expected.map(|it| it.as_bytes().to_vec()), "{cut}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_an_answer_is_told_from_that_of_a_key() {
+        let may_be = |begun: &str| {
+            let mut sequences = Sequences::default();
+            sequences.take(begun.as_bytes());
+            assert!(sequences.is_begun(), "{begun:?}");
+            sequences.may_be_answer()
+        };
+        for begun in ["\x1bP", "\x1bP>|iT", "\x1b_Gi", "\x1b[?6", "\x1b[6;", "\x1b_G;OK\x1b"] {
+            assert!(may_be(begun), "{begun:?}");
+        }
+        for begun in ["\x1b", "\x1b[", "\x1b[1;", "\x1bO"] {
+            assert!(!may_be(begun), "{begun:?}");
         }
     }
 

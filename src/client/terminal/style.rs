@@ -1,5 +1,7 @@
 //! How things look: colours, and the ticks beside the user's messages.
 
+use super::picture::Canvas;
+
 /// The column of the ticks, and their width.
 pub const TICKS: (usize, usize) = (6, 4);
 
@@ -44,11 +46,13 @@ impl Tick {
     }
 }
 
-/// Whether to use colour.
-#[derive(Clone, Copy, Debug)]
+/// Whether to use colour, and pictures.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Style {
     /// False if the user has set `NO_COLOR` (no-color.org).
     pub colour: bool,
+    /// What pictures are drawn on, if the terminal can.
+    pub canvas: Option<Canvas>,
 }
 
 impl Style {

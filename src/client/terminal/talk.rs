@@ -12,6 +12,7 @@ use smol::channel::Sender;
 use super::TerminalOptions;
 use super::chats::Chats;
 use super::editor::Keyboard;
+use super::gallery::Gallery;
 use super::item::ScreenItem;
 use super::jobs::{News, PendingCommand, Purpose};
 use super::known::Typed;
@@ -74,6 +75,7 @@ pub struct Talk {
     pub(super) chats: Chats,
     pub(super) jobs: Sender<PendingCommand>,
     pub(super) transfers: Sender<TransferJob>,
+    pub gallery: Gallery,
     /// The connection for events is down.
     pub(super) is_offline: bool,
     /// Make connections retry now.
@@ -142,6 +144,7 @@ impl Talk {
             chats: Chats::default(),
             jobs,
             transfers,
+            gallery: Gallery::default(),
             is_offline: false,
             wake: Vec::new(),
             tell,
@@ -207,6 +210,7 @@ impl Talk {
                 }
             }
             News::Transferred(done) => self.transferred(done)?,
+            News::Fetched(id, raster) => self.gallery.fetched(id, raster),
             News::Slow => {
                 self.is_slow = true;
                 if self.waited_for > 0 {
@@ -214,6 +218,7 @@ impl Talk {
                 }
             }
         }
+        self.show_pictures();
         self.say_where();
         self.keyboard.refresh();
         Ok(false)
@@ -290,6 +295,7 @@ impl Talk {
             Typed::Names(begin, answer) => {
                 self.ask(format!("FIND {}", lines::escaped(&begin)), Purpose::Names(answer));
             }
+            Typed::Answered(abilities) => self.may_draw(abilities),
             Typed::Ways(ways) => self.remark(&format!("      {}", ways.join("  "))),
             Typed::End(_) => {}
         }
@@ -377,6 +383,7 @@ impl Talk {
         self.held.clear();
         self.stale.clear();
         self.noticed.clear();
+        self.gallery.retain(|_| false);
         for chat in self.chats.all_mut() {
             chat.put_back();
         }
