@@ -58,6 +58,9 @@ pub trait Candidate: Send {
     /// # Errors
     /// The database cannot be asked now.
     fn look(&mut self) -> Result<LeaderSeen, Error>;
+    /// Has the next look ask the other servers of the database first, unless it was told so a moment
+    /// ago: the one that was asked confirms nothing, and may be a former primary.
+    fn look_elsewhere(&mut self);
     /// Tries to become the leader after the one that was seen last, ending its connection. `None`: somebody
     /// was faster, or the database does not answer. When the writer has been superseded and dropped,
     /// this process is a candidate again.

@@ -12,13 +12,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use papo::store::sqlite;
 use sha2::{Digest, Sha256};
 
 use crate::process::unix::over;
-use crate::process::{Client, Dice, Home, Papod};
+use crate::process::{Client, Dice, Home, PATIENCE, Papod};
 
 /// Who send and who fetch at once.
 const SENDERS: usize = 3;
@@ -221,12 +222,16 @@ fn kills_amid(amid: Amid) {
             }
             scope.spawn(|| back_up(&admin, &backups, &seen));
             let in_folder = if matches!(amid, Amid::Backups) { &backups } else { &folder };
-            while seen.done[amid as usize].load(Ordering::SeqCst) < moment
-                || amid.draft().is_some_and(|draft| !has_file(in_folder, draft))
-            {
+            let until = Instant::now() + 4 * PATIENCE;
+            let is_now = || {
+                seen.done[amid as usize].load(Ordering::SeqCst) >= moment
+                    && amid.draft().is_none_or(|draft| has_file(in_folder, draft))
+            };
+            while !is_now() && Instant::now() < until {
                 thread::yield_now();
             }
             papod.kill();
+            assert!(Instant::now() < until, "the moment to be killed in does not come");
         });
         papod = start();
         assert_eq!(over(&admin, "ADMIN CHECK"), ["OK ADMIN CHECK 0"]);

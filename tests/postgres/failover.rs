@@ -10,6 +10,7 @@ use rustix::process::Signal;
 
 use crate::cluster::{Cluster, url};
 use crate::process::{Client, PATIENCE, Papod};
+use crate::team::Enough;
 
 /// How many people write at once.
 const WRITERS: usize = 6;
@@ -46,8 +47,9 @@ fn under_load(papod: &Papod, meanwhile: impl FnOnce(&Progress)) {
         let progress = &progress;
         let start = |(n, client)| scope.spawn(move || write(client, n, progress));
         let all: Vec<_> = writers.into_iter().enumerate().map(start).collect();
+        let enough = Enough(&progress.enough);
         meanwhile(progress);
-        progress.enough.store(true, Ordering::SeqCst);
+        drop(enough);
         all.into_iter().map(|writer| writer.join().unwrap()).collect()
     });
     // Its live session was told each of them once, in the order of ids.

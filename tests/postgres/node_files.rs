@@ -17,7 +17,7 @@ use crate::cluster::cluster;
 use crate::files::{get, put, random, send};
 use crate::nodes::rounds;
 use crate::process::{Client, Dice, PATIENCE, Papod, id};
-use crate::team::{People, Team};
+use crate::team::{Enough, People, Team};
 
 #[test]
 fn any_node_takes_and_gives_files() {
@@ -175,6 +175,7 @@ fn files_outlive_their_nodes() {
         let dices: Vec<Dice> = (0..3).map(|_| Dice::new(dice.below(u64::MAX))).collect();
         let start = |(n, dice)| scope.spawn(move || send_files(people, n, dice));
         let writers: Vec<_> = dices.into_iter().enumerate().map(start).collect();
+        let enough = Enough(&people.enough);
         for _ in 0..rounds() {
             people.progress(10);
             let at = team.leader(cluster());
@@ -195,7 +196,7 @@ fn files_outlive_their_nodes() {
             team.replace(at);
         }
         people.progress(10);
-        people.enough.store(true, Ordering::SeqCst);
+        drop(enough);
         writers.into_iter().flat_map(|it| it.join().unwrap()).collect()
     });
     let mut bob = people.log_in(&mut 0, "bob", " quiet");

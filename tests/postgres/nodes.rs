@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use crate::process::unix::over;
 use crate::process::{Client, Home, PASSWORD, PATIENCE, Papod, id};
 use crate::relay::Relay;
 use crate::server_pair::ServerPair;
-use crate::team::{People, Team};
+use crate::team::{Enough, People, Team};
 
 /// How many people write at once, and how many sessions read.
 const WRITERS: usize = 6;
@@ -275,10 +274,11 @@ fn under_load(urls: Vec<PathBuf>, meanwhile: impl FnOnce(&mut Team)) {
     let (written, read) = thread::scope(|scope| {
         let writers: Vec<_> = (0..WRITERS).map(|n| scope.spawn(move || people.write(n))).collect();
         let readers: Vec<_> = (0..READERS).map(|n| scope.spawn(move || people.read(n))).collect();
+        let enough = Enough(&people.enough);
         people.progress(50);
         meanwhile(&mut team);
         people.progress(50);
-        people.enough.store(true, Ordering::SeqCst);
+        drop(enough);
         let written: Vec<_> = writers.into_iter().map(|it| it.join().unwrap()).collect();
         let last = people.log_in(&mut 0, "w0", " quiet").send("bob", "that is all");
         let read: Vec<_> = readers.into_iter().map(|it| it.join().unwrap()).collect();
@@ -417,18 +417,37 @@ fn a_primary_that_was_left_behind_still_runs() {
     let mut servers = ServerPair::start(1);
     let mut next = None;
     under_load(vec![servers.url(0); 3], |team| {
-        let from = team.people.count();
         servers.other().detach();
+        let from = team.people.count();
         servers.promote();
         next = Some(servers.primary().standby());
         let pause = team.people.progress_from(from, 50);
         eprintln!("primary left behind: for {pause:.1?}");
         // The next leader finds the primary as well.
-        let leads = |node: &Papod| node.log().contains("writing again");
-        let leader = team.nodes.iter().find(|node| leads(node)).expect("one of them leads");
-        leader.signal(Signal::STOP);
+        let leader = team.leader(servers.primary());
+        team.nodes[leader].signal(Signal::STOP);
         team.people.progress(50);
-        leader.signal(Signal::CONT);
+        team.nodes[leader].signal(Signal::CONT);
+        team.people.progress(50);
+    });
+    drop(next);
+}
+
+/// And then nobody is told so by the leader, which is frozen.
+#[test]
+fn a_frozen_leader_on_a_primary_that_was_left_behind_is_replaced() {
+    let mut servers = ServerPair::start(1);
+    let mut next = None;
+    under_load(vec![servers.url(0); 3], |team| {
+        let leader = team.leader(servers.primary());
+        servers.other().detach();
+        let from = team.people.count();
+        team.nodes[leader].signal(Signal::STOP);
+        servers.promote();
+        next = Some(servers.primary().standby());
+        let pause = team.people.progress_from(from, 50);
+        eprintln!("primary left behind, leader frozen: for {pause:.1?}");
+        team.nodes[leader].signal(Signal::CONT);
         team.people.progress(50);
     });
     drop(next);

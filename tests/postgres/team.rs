@@ -32,6 +32,15 @@ pub struct People {
     pub patience: Duration,
 }
 
+/// Sets this when it is dropped: threads that wait for it end, also where a test fails meanwhile.
+pub struct Enough<'a>(pub &'a AtomicBool);
+
+impl Drop for Enough<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 impl People {
     /// How many messages were confirmed.
     pub fn count(&self) -> usize {

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::files::{backup, ends, files, files_named, notes, refuses, start};
 use crate::process::unix::{mode, over};
-use crate::process::{Client, Home, Papod};
+use crate::process::{Client, Home, PATIENCE, Papod};
 use rustix::process::Signal;
 
 /// Alice notes numbers; each id that was given must be new.
@@ -372,7 +373,8 @@ fn a_backup_that_is_cut_off_leaves_nothing_under_its_name() {
         std::thread::scope(|scope| {
             // It may be cut off without a word.
             scope.spawn(|| std::panic::catch_unwind(|| over(&admin, &asks)).ok());
-            while drafts().is_empty() && !saved.exists() {
+            let until = Instant::now() + PATIENCE;
+            while drafts().is_empty() && !saved.exists() && Instant::now() < until {
                 std::thread::yield_now();
             }
             papod.signal(signal);

@@ -445,6 +445,9 @@ impl LinkDoor {
         if self.may_take(&seen, stood) {
             return self.candidate.take();
         }
+        if seen.waits_for_standby && stood >= limits::PG_ANSWER {
+            self.candidate.look_elsewhere();
+        }
         if self.line.as_ref().is_some_and(|leader| leader.node != seen.node) {
             // Another has taken its place, and it may not know that yet.
             self.lose_leader();

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::PgError;
 use super::leader::{END_IT, Jump, Leadership, Seen, lost};
@@ -58,6 +59,8 @@ pub struct PgNode {
     lacks: bool,
     /// The server, by its place in the URL, that was last found to lack batches.
     left_behind: Option<usize>,
+    /// When it last looked elsewhere.
+    looked_elsewhere: Option<Instant>,
 }
 
 impl PgNode {
@@ -72,7 +75,7 @@ impl PgNode {
         }
         let Leadership { node: name, host, .. } = Leadership::new()?;
         let (address, key, number, seen) = Default::default();
-        let (recorder, lacks, left_behind) = Default::default();
+        let (recorder, lacks, left_behind, looked_elsewhere) = Default::default();
         let connection = Some(connection);
         Ok(PgNode {
             source,
@@ -86,6 +89,7 @@ impl PgNode {
             recorder,
             lacks,
             left_behind,
+            looked_elsewhere,
         })
     }
 
@@ -182,6 +186,14 @@ impl Candidate for PgNode {
             (self.connection, self.seen) = (None, None);
         }
         Ok(looked?)
+    }
+
+    fn look_elsewhere(&mut self) {
+        if self.looked_elsewhere.is_some_and(|at| at.elapsed() < limits::PG_ANSWER) {
+            return;
+        }
+        self.looked_elsewhere = Some(Instant::now());
+        self.connection.take().inspect(|connection| self.source.leave(connection.server));
     }
 
     fn take(&mut self) -> Result<Option<Box<dyn Writer>>, Error> {
