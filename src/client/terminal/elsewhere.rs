@@ -9,9 +9,10 @@ use super::known::{self, size};
 use super::listed_chat::ListedChat;
 use super::listed_flags::ListedFlags;
 use super::prompt;
-use super::talk::Talk;
+use super::talk::{LOADED, Talk};
 use crate::chat_flags::FlagValue;
 use crate::client::connection::Success;
+use crate::client::lines::{calls, is_own};
 use crate::wire::rows::{ChatLine, EntryLine, FlagsLine};
 
 /// Conversations whose last line is fetched, by a command each, for the list of all.
@@ -78,6 +79,7 @@ impl Talk {
             }
         }
         let Some(is_all) = wanted else {
+            self.seek_calls();
             if self.current.is_none() {
                 self.begin();
             }
@@ -92,12 +94,28 @@ impl Talk {
         self.ask(format!("HIST {last} 1"), Purpose::Last(last.clone(), Some(is_all)));
     }
 
-    /// The last entry of a conversation has come; `wanted` shows the list then.
+    /// Looks whether what is unread in muted or archived groups calls the user: the server counts it
+    /// only.
+    fn seek_calls(&mut self) {
+        let is_silent = |chat: &&ListedChat| chat.unread > 0 && !chat.is_told();
+        let groups = self.chats.all().iter().filter(|chat| chat.name.starts_with('#'));
+        let silent = groups.filter(is_silent).take(ASKED);
+        let silent: Vec<_> = silent.map(|chat| (chat.name.clone(), chat.unread)).collect();
+        for (name, unread) in silent {
+            let command = format!("HIST {name} {}", unread.min(LOADED as u64));
+            self.ask(command, Purpose::Last(name, None));
+        }
+    }
+
+    /// The last entries of a conversation have come; `wanted` shows the list then.
     pub(super) fn last_came(&mut self, name: &str, wanted: Option<bool>, reply: Option<&Success>) {
-        let last = reply.and_then(|reply| EntryLine::parse(reply.rows.last()?));
-        if let Some(last) = last {
-            let me = self.me.clone();
-            self.chat(name).heard(&last.entry, &me);
+        let me = self.me.clone();
+        let rows = reply.iter().flat_map(|reply| &reply.rows);
+        for row in rows.filter_map(|row| EntryLine::parse(row)) {
+            let chat = self.chat(name);
+            chat.heard(&row.entry, &me);
+            let is_called = !is_own(&row.entry, &me) && calls(&row.entry, &me);
+            chat.is_called |= is_called && chat.unread > 0;
         }
         if let Some(is_all) = wanted {
             self.show_list(is_all);

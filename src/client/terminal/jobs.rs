@@ -36,7 +36,7 @@ pub enum Purpose {
     Missed(String),
     /// Update the conversations; then list all (true), the first (false), or none.
     Chats(Option<bool>),
-    /// Fetch the last entry of a conversation for that list, and list them as above after the last.
+    /// Fetch the last entries of a conversation for that list, and list them as above after the last.
     Last(String, Option<bool>),
     /// Change the password.
     Passwd { old: String, new: String },

@@ -90,15 +90,22 @@ fn a_call_that_waited_is_announced_as_well() {
     }
     place.papod().login_quietly("bob").send("ana", "hello");
     let window = place.shell("ana");
-    window.start("papo");
-    window.shows(&format!(
-        "|{}
-         |── today ──
-         |HH:MM      bob: hello
-         |      bob>
-         |      3:#team(2)  #team cid: at one",
-        rule("bob")
-    ));
+    let shows_the_call = || {
+        window.start("papo");
+        window.shows(&format!(
+            "|{}
+             |── today ──
+             |HH:MM      bob: hello
+             |      bob>
+             |      3:#team(2)  #team cid: at one",
+            rule("bob")
+        ));
+    };
+    shows_the_call();
+    // It has been received, and is still unread.
+    window.key("C-d");
+    window.says("status 0");
+    shows_the_call();
 }
 
 #[test]
