@@ -159,3 +159,39 @@ fn a_proxy_says_whose_connection_it_is() {
     assert!(papod.log().contains("from=192.0.2.7 handle=-"), "{}", papod.log());
     assert!(!papod.log().contains("203.0.113.9"));
 }
+
+#[test]
+fn without_a_disk_nothing_is_said_and_all_is_read() {
+    let home = Home::new();
+    let admin = home.path().join("admin");
+    let (papod, web) = start(&home, &["--admin", admin.to_str().unwrap()]);
+    let mut ana = papod.register("ana");
+    ana.say("TOKEN NEW bell to ana");
+    let hook = ana.line().rsplit(' ').next().unwrap().to_owned();
+    let me = as_user("ana");
+    assert_eq!(ask(web, "PUT /ana", &me, "before").status, 200);
+    let order = |order: &str| {
+        let mut operator = UnixStream::connect(&admin).unwrap();
+        operator.write_all(format!("{order}\nQUIT\n").as_bytes()).unwrap();
+        let said = std::io::read_to_string(operator).unwrap();
+        assert!(said.contains(&format!("OK {order}\n")), "{said}");
+    };
+    // As on a full disk.
+    order("ADMIN READONLY on");
+    for (line, lines, body) in [
+        ("PUT /ana", &*me, "x"),
+        ("PUT /ana", &format!("{me}Idempotency-Key: k\r\n"), "x"),
+        ("PUT /ana/job", &me, "x"),
+        ("PUT /ana", &format!("{me}In: 1h\r\n"), "x"),
+        ("DELETE /ana/000000000001", &me, ""),
+        ("POST /v1/account/token", &me, "{}"),
+        (&format!("POST /hook/{hook}"), "", "x"),
+    ] {
+        assert_eq!(ask(web, line, lines, body).denied(), (507, 50702), "{line} {lines}");
+    }
+    let mut stream = subscribe(web, "/ana/json?poll=1&since=all", &me);
+    assert_eq!(stream.event()["message"], "before");
+    assert_eq!(stream.chunk(), "");
+    order("ADMIN READONLY off");
+    assert_eq!(ask(web, "PUT /ana", &format!("{me}Idempotency-Key: k\r\n"), "x").status, 200);
+}

@@ -126,9 +126,20 @@ fn pages_of_others_can_write_nothing_and_read_only_with_a_login() {
     let me = as_user("ana");
     for mode in ["navigate", "no-cors"] {
         let lines = format!("{me}Sec-Fetch-Mode: {mode}\r\n");
-        for line in
-            ["PUT /ana", "POST /", "GET /ana/send?message=x", "DELETE /ana/1", "POST /hook/x"]
-        {
+        for line in [
+            "PUT /ana",
+            "PUT /ana/job",
+            "POST /",
+            "GET /ana/publish",
+            "GET /ana/send?message=x",
+            "GET /ana/trigger",
+            "DELETE /ana/1",
+            "PUT /ana/1/clear",
+            "POST /hook/x",
+            "POST /hooks/x/y",
+            "POST /message?token=x",
+            "POST /v1/account/token",
+        ] {
             assert_eq!(ask(web, line, &lines, "").denied(), (403, 40301), "{line}");
         }
     }

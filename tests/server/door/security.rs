@@ -114,3 +114,98 @@ fn no_answer_is_a_page_or_sets_a_cookie() {
         assert!(!head.to_ascii_lowercase().contains("set-cookie"), "{head}");
     }
 }
+
+#[test]
+fn no_header_query_or_json_becomes_a_command_or_a_header() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let mut ana = papod.register("ana");
+    ana.say("TOKEN NEW bell to ana");
+    let hook = ana.line().rsplit(' ').next().unwrap().to_owned();
+    let me = as_user("ana");
+    let (query, word) = ("x%0D%0AMSG%20ana%20evil%0D%0A", "=?utf-8?q?x=0D=0AMSG_ana_evil=0D=0A?=");
+    let raw = "x\r\nMSG ana evil\r\n";
+    let mut answers = Vec::new();
+    let mut try_it = |line: &str, lines: &str, body: &str| {
+        let mut one = super::Web::connect(web);
+        let length = body.len();
+        let lines = format!("{me}{lines}Connection: close\r\nContent-Length: {length}\r\n");
+        one.write(format!("{line} HTTP/1.1\r\nHost: h\r\n{lines}\r\n{body}"));
+        answers.push(String::from_utf8(one.rest()).unwrap());
+    };
+    for name in [
+        "Title",
+        "Message",
+        "Priority",
+        "Tags",
+        "Click",
+        "Attach",
+        "Actions",
+        "Filename",
+        "Icon",
+        "X-Sequence-ID",
+        "Idempotency-Key",
+        "Delay",
+        "Since",
+        "X-ID",
+        "Wait",
+        "Timeout",
+    ] {
+        try_it("PUT /ana", &format!("{name}: {word}\r\n"), "harmless");
+        try_it(&format!("PUT /ana?{name}={query}"), "", "harmless");
+        try_it(&format!("GET /ana/json?poll=1&{name}={query}"), "", "");
+    }
+    for line in [
+        format!("PUT /{query}"),
+        format!("PUT /ana/{query}"),
+        format!("DELETE /ana/{query}"),
+        format!("PUT /ana/1{query}/clear"),
+        format!("GET /ana,{query}/auth"),
+        format!("GET /{query}/json?poll=1"),
+        format!("GET /file/1{query}/{query}"),
+        format!("POST /hook/{hook}{query}"),
+        format!("POST /message?token={hook}{query}"),
+    ] {
+        try_it(&line, "", "harmless");
+    }
+    let json = json!({"topic": "ana", "message": raw, "title": raw, "tags": [raw], "click": raw,
+        "attach": raw, "label": raw, "filename": raw, "delay": raw});
+    try_it("POST /", "", &json.to_string());
+    try_it("POST /", "", &json!({"topic": raw, "message": "x"}).to_string());
+    try_it("POST /v1/account/token", "", &json.to_string());
+    try_it(&format!("POST /hook/{hook}"), "X-GitHub-Event: push\r\n", &json.to_string());
+    for answer in answers {
+        let (head, _) = answer.split_once("\r\n\r\n").expect("it has a head");
+        assert!(!head.contains("evil") && !head.starts_with("HTTP/1.1 5"), "{answer}");
+    }
+    assert!(ana.history("ana", 0).iter().all(|entry| entry.body != "evil"));
+    ana.say("TOKEN LIST");
+    let tokens = ana.until("OK TOKEN LIST");
+    assert!(tokens.iter().any(|line| line.starts_with("TOKEN x-MSG-ana-evil ")), "{tokens:?}");
+}
+
+#[test]
+fn a_stranger_is_answered_before_a_body_is_read() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    papod.register("ana");
+    let no_token = format!("papo_{}", "0".repeat(40));
+    for (line, lines, status) in [
+        ("PUT /ana", "", 403),
+        ("POST /", "", 403),
+        ("DELETE /ana/1", "", 403),
+        ("PUT /ana/1/clear", "", 403),
+        ("PUT /ana", &*basic("ana", "wrong-one"), 401),
+        ("PUT /ana", &as_user("nobody"), 401),
+        ("POST /v1/account/token", &as_user("nobody"), 401),
+        (&format!("POST /hook/{no_token}"), "", 404),
+        (&format!("POST /message?token={no_token}"), "", 404),
+    ] {
+        let mut one = super::Web::connect(web);
+        let length = 200_000;
+        one.write(format!("{line} HTTP/1.1\r\nHost: h\r\n{lines}Content-Length: {length}\r\n\r\n"));
+        let got = one.got();
+        assert_eq!(got.status, status, "{line} {lines}");
+        assert_eq!(got.header("connection"), Some("close"), "{line} {lines}");
+    }
+}
