@@ -266,7 +266,8 @@ CREATE TABLE stale(
 CREATE TABLE once(
     account INTEGER NOT NULL,
     key TEXT NOT NULL,
-    digest BLOB NOT NULL,               -- SHA-256 of the target, a zero byte, and the text
+    digest BLOB NOT NULL,               -- SHA-256 of the command without its text (of MSG
+                                        -- the target alone), a zero byte, and the text
     entry INTEGER NOT NULL,
     time INTEGER NOT NULL,
     content BLOB,                       -- of a file: SHA-256 of its content
