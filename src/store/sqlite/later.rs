@@ -3,7 +3,7 @@
 //! Rows are only appended, overwritten in place, and deleted from the first on, as those of `entry`
 //! are: the text of a command may be that of a message that is deleted later.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use crate::entry::{AccountId, Condition, Cursor, EntryId, Millis};
 use crate::limits;
@@ -13,6 +13,18 @@ use crate::store::{Error, Later};
 macro_rules! select {
     ($rest: literal) => {
         concat!("SELECT number, due, message, condition, command, account FROM later ", $rest)
+    };
+}
+
+/// Overwrites commands of an account.
+macro_rules! done {
+    ($which: literal) => {
+        concat!(
+            "UPDATE later SET done = 1, command = CAST(zeroblob(octet_length(command)) AS TEXT)
+             WHERE account = ?1 AND done = 0",
+            $which,
+            " RETURNING id"
+        )
     };
 }
 
@@ -38,14 +50,13 @@ pub(super) fn add(on: &Connection, account: AccountId, later: &Later) -> Result<
 
 /// Overwrites a command, or all of an account, and deletes rows that are not needed any more.
 pub(super) fn done(on: &Connection, account: AccountId, number: Option<u64>) -> Result<(), Error> {
-    let keys = params![account.0, number.map(u64::cast_signed)];
-    let ids = on
-        .prepare_cached(
-            "UPDATE later SET done = 1, command = CAST(zeroblob(octet_length(command)) AS TEXT)
-             WHERE account = ?1 AND done = 0 AND number = coalesce(?2, number) RETURNING id",
-        )?
-        .query_map(keys, |row| row.get(0))?
-        .collect::<Result<Vec<i64>, _>>()?;
+    // Of all of an account, the index is searched for the account alone: two statements.
+    let (all, one) = (done!(""), done!(" AND number = ?2"));
+    let numbered = number.map(u64::cast_signed);
+    let mut done = on.prepare_cached(if numbered.is_some() { one } else { all })?;
+    let keys = [Some(account.0), numbered];
+    let keys = params_from_iter(keys.into_iter().flatten());
+    let ids = done.query_map(keys, |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
     // Now and then, and so that enough blank rows stay before the first with a text: see `expire`.
     if ids.iter().any(|id| id % 64 == 0) {
         on.prepare_cached(
