@@ -3,10 +3,10 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -121,6 +121,7 @@ fn reload(flags: &Flags, process: Pid) -> Result<(), String> {
 
 /// `limits`: those that differ from the defaults, for the log.
 fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
+    let is_named = flags.db.is_some();
     let db = match flags.db {
         Some(db) => db,
         None => default_db().ok_or("HOME is not set; --db FILE says where the database goes")?,
@@ -235,6 +236,10 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     };
     if flags.check {
         return check(&config, &flags.env_file);
+    }
+    if !is_named {
+        // Of somebody whose first program with data this is, not even `~/.local` is there.
+        make_folders(&config.db)?;
     }
     let server = Server::start_with(&config, inherited)?;
     log::info!(
@@ -413,6 +418,13 @@ fn default_db() -> Option<PathBuf> {
             Some(home.join(".local/share"))
         })?;
     Some(data.join("papo/papo.db"))
+}
+
+/// Makes the folders that a file is in.
+fn make_folders(file: &Path) -> Result<(), String> {
+    let Some(folder) = file.parent() else { return Ok(()) };
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|e| format!("{}: {e}", folder.display()))
 }
 
 fn is_url(path: &std::path::Path) -> bool {

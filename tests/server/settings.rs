@@ -194,3 +194,19 @@ fn fewer_open_files_than_connections_are_warned_of() {
     assert!(started("513"));
     assert!(!started("512"));
 }
+
+#[test]
+fn a_database_is_made_with_one_folder_and_not_more() {
+    let home = Home::new();
+    let (made, mistyped) = (home.path().join("data"), home.path().join("dta"));
+    Papod::start(&made.join("papo.db")).stop();
+    assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700);
+
+    let db = mistyped.join("papo/papo.db");
+    let output = run(papod().args(["--listen", "127.0.0.1:0", "--db"]).arg(&db));
+    let reason = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{reason}");
+    let why = format!("papod: {}: there is no folder {}\n", db.display(), mistyped.display());
+    assert_eq!(reason, why);
+    assert!(!mistyped.exists());
+}

@@ -132,7 +132,9 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens the database at `path`, or creates it, and brings its schema up to date.
+    /// Opens the database at `path`, or creates it, if need be with its folder, and brings its schema
+    /// up to date. What that folder is in has to be there: a path of which more is missing is
+    /// probably not the one that was meant.
     ///
     /// # Errors
     /// One line that names the file and gives the reason: unreadable, in use by another papod, not
@@ -149,8 +151,14 @@ impl Database {
     }
 
     fn open_at(path: &Path) -> Result<Database, Error> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(Error::new)?;
+        let within = folder(path);
+        match DirBuilder::new().mode(0o700).create(within) {
+            Err(_) if within.is_dir() => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let missing = folder(within).display();
+                return Err(Error::new(format_args!("there is no folder {missing}")));
+            }
+            made => made.map_err(Error::new)?,
         }
         let path = resolved(path)?;
         let lock = match Lock::take(&path)? {
