@@ -48,13 +48,13 @@ pub struct Directory {
     /// The newest entries, sorted by id. Ids may have gaps.
     recent: VecDeque<EntryPos>,
     /// Older entries that this batch asked about.
-    older: HashMap<EntryId, EntryPos>,
+    older: FxHashMap<EntryId, EntryPos>,
     /// Messages that acts of this batch are about, as it has left them.
-    messages: HashMap<EntryId, MessageState>,
+    messages: FxHashMap<EntryId, MessageState>,
     /// The reactions to those, likewise.
-    reactions: HashMap<(EntryId, AccountId), Reaction>,
+    reactions: FxHashMap<(EntryId, AccountId), Reaction>,
     /// Texts of messages for accounts that may not see the last edit.
-    texts: HashMap<(AccountId, EntryId), Box<str>>,
+    texts: FxHashMap<(AccountId, EntryId), Box<str>>,
     /// What was sent under `ONCE` keys that this batch used or asked about.
     once: HashMap<(AccountId, Box<str>), Once>,
     /// Exempt marks that this batch asked about.

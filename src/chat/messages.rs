@@ -164,7 +164,8 @@ impl Chat {
         }
         let (pos, at) = self.append(conversation, who.account, kind, tags, text, now);
         if let Some(message) = about {
-            self.batch.changes.push(Change::Replied { message, reply: pos.id });
+            let (reply, author) = (pos.id, who.account);
+            self.batch.changes.push(Change::Replied { message, reply, author });
         }
         let content = file.as_ref().map(|file| file.file);
         if let Some(file) = content {

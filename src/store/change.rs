@@ -90,8 +90,8 @@ pub enum Change {
     Reacted(NewReaction),
     /// A mark does not hold any more.
     Voided { mark: EntryId },
-    /// The entry `reply` answers a message.
-    Replied { message: EntryId, reply: EntryId },
+    /// The entry `reply`, of this author, answers a message.
+    Replied { message: EntryId, reply: EntryId, author: AccountId },
     /// A command to carry out later. Its number is the highest given in its account.
     Later { account: AccountId, later: Later },
     /// A command was carried out, or is struck: its text is overwritten.

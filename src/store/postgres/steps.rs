@@ -325,7 +325,7 @@ impl<'a> BatchParams<'a> {
                 self.step(24, [new.message.0, new.author.0, new.mark.0], [word], &[]);
             }
             Change::Voided { mark } => self.step(32, [mark.0], [], &[]),
-            Change::Replied { message, reply } => self.step(25, [message.0, reply.0], [], &[]),
+            Change::Replied { message, reply, .. } => self.step(25, [message.0, reply.0], [], &[]),
             Change::Marked { conversation, marks, added } => {
                 let (newest, author, other) = (marks.newest.0, marks.author.0, marks.other.0);
                 let count = added.ids.len() as i64;

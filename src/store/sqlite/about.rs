@@ -7,7 +7,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::decode::{LogRow, SqliteReader, entry_kind, entry_tags, log_row, log_rows};
-use super::marking::{DELETION, EDIT, REACTION, TAKEN_BACK};
+use super::marking::{DELETION, EDIT, REACTION};
+use super::statements::Statements;
 use super::visible::windows;
 use super::{erasing, expire};
 use crate::entry::{
@@ -115,12 +116,12 @@ impl View<'_> {
         if !row.is_changed || is_gone || !is_in {
             return Ok(());
         }
-        let tally = tally(self.read, row.id)?;
+        let tally = tally(&Statements::of(self.read), row.id)?;
         let react: Vec<_> = tally.into_iter().map(|said| (said.by.count, said.word)).collect();
         if !react.is_empty() {
             let tags = row.tags.get_or_insert_default();
             tags.react = react;
-            tags.mine = reaction(self.read, row.id, me)?.map(|(_, _, word)| word);
+            tags.mine = reaction(&Statements::of(self.read), row.id, me)?.map(|(_, _, word)| word);
         }
         Ok(())
     }
@@ -194,55 +195,29 @@ fn body(read: &Connection, id: EntryId) -> Result<Box<str>, Error> {
 
 /// The words of the reactions that hold, the most frequent first. Of those that are as frequent, the
 /// one said first comes first.
-fn tally(read: &Connection, message: EntryId) -> Result<Vec<Tallied>, Error> {
+fn tally(read: &Statements, message: EntryId) -> Result<Vec<Tallied>, Error> {
     let sql = "SELECT t.word, t.count, e.body FROM tally t CROSS JOIN entry e ON e.id = t.word
                WHERE t.message = ?1 ORDER BY t.word";
-    let mut query = read.prepare_cached(sql)?;
-    let rows = query.query_map([message.0], |row| {
+    let mut tally = read.rows(sql, [message.0], |row| {
         let count = row.get::<_, i64>(1)?.unsigned_abs();
         let by = WordCount { keeper: EntryId(row.get(0)?), count };
         Ok(Tallied { word: row.get(2)?, by })
     })?;
-    let mut tally: Vec<Tallied> = rows.collect::<Result<_, _>>()?;
     tally.sort_by_key(|said| std::cmp::Reverse(said.by.count));
     Ok(tally)
 }
 
-/// A row of `about`, with what the entry of its mark says.
-struct LastMark {
-    kind: i64,
-    mark: EntryId,
-    time: Millis,
-    text: Box<str>,
-}
-
-/// Of what is known about a message, the last up to a kind.
-fn last(read: &Connection, message: EntryId, upto: i64) -> Result<Option<LastMark>, Error> {
-    let sql = "SELECT a.kind, a.mark, e.time, e.body FROM about a
-               CROSS JOIN entry e ON e.id = a.mark
-               WHERE a.message = ?1 AND a.kind <= ?2
-               ORDER BY a.kind DESC, a.account DESC, a.mark DESC LIMIT 1";
-    let mut query = read.prepare_cached(sql)?;
-    let row = query.query_row([message.0, upto], |row| {
-        let (mark, time) = (EntryId(row.get(1)?), Millis(row.get(2)?));
-        Ok(LastMark { kind: row.get(0)?, mark, time, text: row.get(3)? })
-    });
-    Ok(row.optional()?)
-}
-
 /// The reaction of an account to a message, if one holds.
 pub(super) fn reaction(
-    read: &Connection,
+    read: &Statements,
     message: EntryId,
     account: AccountId,
 ) -> Result<Option<(EntryId, Millis, Box<str>)>, Error> {
     let sql = "SELECT a.mark, e.time, e.body FROM about a JOIN entry e ON e.id = a.mark
                WHERE a.message = ?1 AND a.kind = ?2 AND a.account = ?3";
-    let mut query = read.prepare_cached(sql)?;
-    let row = query.query_row(params![message.0, REACTION, account.0], |row| {
+    read.row(sql, [message.0, REACTION, account.0], |row| {
         Ok((EntryId(row.get(0)?), Millis(row.get(1)?), row.get(2)?))
-    });
-    Ok(row.optional()?)
+    })
 }
 
 impl SqliteReader {
@@ -263,61 +238,66 @@ impl SqliteReader {
     }
 
     /// An entry with all that holds about it.
-    pub(super) fn message_state(&self, id: EntryId) -> Result<Option<MessageState>, Error> {
-        let read = &self.connection;
+    pub(super) fn message_state(
+        &self,
+        on: &Statements,
+        id: EntryId,
+    ) -> Result<Option<MessageState>, Error> {
+        // What is known about it comes with it: a statement of its own would cost as much again.
         let sql =
-            "SELECT conversation, seq, author, author_seq, time, kind, body, re, tags, changed
-                   FROM entry WHERE id = ?1 AND id > (SELECT floor FROM newest)
-                     AND NOT (kind = 1 AND changed)";
-        let mut query = read.prepare_cached(sql)?;
-        let mut rows = query.query([id.0])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let (sent, kind) = (Millis(row.get(4)?), entry_kind(row.get(5)?)?);
-        let (text, is_changed): (Box<str>, bool) = (row.get(6)?, row.get(9)?);
-        let tags = entry_tags(row, 7)?;
-        let re = tags.as_ref().and_then(|tags| tags.re);
-        let pos = EntryPos {
-            conversation: ConversationId(row.get(0)?),
-            id,
-            seq: row.get(1)?,
-            author: AccountId(row.get(2)?),
-            author_seq: row.get(3)?,
-            about: re.filter(|_| kind.is_mark()).unwrap_or_default(),
-            expired: false,
-        };
-        let changed = is_changed && !kind.is_mark();
-        let mut held = if changed { last(read, id, TAKEN_BACK)? } else { None };
-        // Where nobody has reacted, one look is enough.
-        let mut tally = Vec::new();
-        if held.as_ref().is_some_and(|held| held.kind >= REACTION) {
-            tally = self::tally(read, id)?;
-            held = last(read, id, DELETION)?;
+            "SELECT e.conversation, e.seq, e.author, e.author_seq, e.time, e.kind, e.body, e.re,
+                          e.tags, e.changed, m.kind, m.id, m.time, m.body,
+                          e.changed AND EXISTS(SELECT 1 FROM tally WHERE message = e.id)
+                   FROM entry e
+                   LEFT JOIN entry m ON m.id = CASE WHEN e.changed AND e.kind < 2 THEN
+                       (SELECT mark FROM about WHERE message = e.id AND kind <= 3
+                        ORDER BY kind DESC, account DESC, mark DESC LIMIT 1) END
+                   WHERE e.id = ?1 AND e.id > (SELECT floor FROM newest)
+                     AND NOT (e.kind = 1 AND e.changed)";
+        let found = on.row(sql, [id.0], |row| {
+            let kind = entry_kind(row.get(5)?)?;
+            let tags = entry_tags(row, 7)?;
+            let re = tags.as_ref().and_then(|tags| tags.re);
+            let pos = EntryPos {
+                conversation: ConversationId(row.get(0)?),
+                id,
+                seq: row.get(1)?,
+                author: AccountId(row.get(2)?),
+                author_seq: row.get(3)?,
+                about: re.filter(|_| kind.is_mark()).unwrap_or_default(),
+                expired: false,
+            };
+            let by = match row.get::<_, Option<i64>>(10)? {
+                None => None,
+                Some(kind) => Some((kind, (EntryId(row.get(11)?), Millis(row.get(12)?)))),
+            };
+            let (gone, edit, body) = match by {
+                Some((DELETION, mark)) => (Some(mark), None, Box::default()),
+                Some((_, mark)) => (None, Some(mark), row.get(13)?),
+                None => (None, None, row.get(6)?),
+            };
+            let state = MessageState {
+                pos,
+                time: Millis(row.get(4)?),
+                kind,
+                gone,
+                edit,
+                body,
+                tags: tags.filter(|_| gone.is_none()),
+                file: None,
+                tally: Vec::new(),
+                changed: row.get::<_, bool>(9)? && !kind.is_mark(),
+            };
+            Ok((state, row.get::<_, bool>(14)? && gone.is_none()))
+        })?;
+        let Some((mut state, is_tallied)) = found else { return Ok(None) };
+        if is_tallied {
+            state.tally = tally(on, id)?;
         }
-        let (gone, edit, body) = match held {
-            Some(LastMark { kind: DELETION, mark, time, .. }) => {
-                (Some((mark, time)), None, Box::default())
-            }
-            Some(LastMark { mark, time, text, .. }) => (None, Some((mark, time)), text),
-            None => (None, None, text),
-        };
-        if gone.is_some() {
-            tally.clear();
+        if state.tags.as_ref().is_some_and(|tags| tags.file.is_some()) {
+            state.file = self.file_of(id)?;
         }
-        let tags = tags.filter(|_| gone.is_none());
-        let is_file = tags.as_ref().is_some_and(|tags| tags.file.is_some());
-        let file = if is_file { self.file_of(id)? } else { None };
-        Ok(Some(MessageState {
-            pos,
-            time: sent,
-            kind,
-            gone,
-            edit,
-            body,
-            tags,
-            file,
-            tally,
-            changed,
-        }))
+        Ok(Some(state))
     }
 
     /// The text of a message that an account may see; `None` if it may not, or if it was deleted.

@@ -36,7 +36,7 @@ pub(in crate::store) fn filled(
     let mut contents = NewContents::at(draft.contents());
     fill_draft(&draft, |into| {
         fill(into, &mut contents)?;
-        erasing::finish(into)
+        erasing::all(into, || false)
     })?;
     contents.sync()?;
     backup::name(draft, Some(contents), &path)

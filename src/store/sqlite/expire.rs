@@ -10,6 +10,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::statements::Statements;
 use super::{erasing, expired, files, marking};
 use crate::entry::{EntryId, Millis};
 use crate::limits;
@@ -103,7 +104,7 @@ fn old_enough(
 }
 
 /// Carries out a step.
-pub(super) fn step(on: &Connection, step: &Expire) -> Result<(), Error> {
+pub(super) fn step(on: &Statements, step: &Expire) -> Result<(), Error> {
     match step {
         Expire::Entries { after, upto } => entries(on, *after, *upto),
         Expire::Messages(due) => expired::step(on, due),
@@ -115,7 +116,7 @@ pub(super) fn step(on: &Connection, step: &Expire) -> Result<(), Error> {
     }
 }
 
-fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> {
+fn entries(on: &Statements, after: EntryId, upto: EntryId) -> Result<(), Error> {
     // The last expiring entry of each conversation: with max(id), SQLite takes the other columns
     // from that row.
     let mut last = on.prepare_cached(

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::statements::Statements;
 use super::{id_block, marking};
 use crate::entry::{ConversationId, EntryId, Millis};
 use crate::limits;
@@ -48,7 +49,7 @@ pub(super) fn next(read: &Connection, now: Millis) -> Result<Option<Expire>, Err
 }
 
 /// Deletes messages that were due.
-pub(super) fn step(on: &Connection, due: &[(Millis, EntryId)]) -> Result<(), Error> {
+pub(super) fn step(on: &Statements, due: &[(Millis, EntryId)]) -> Result<(), Error> {
     let mut listed: BTreeMap<ConversationId, Vec<EntryId>> = BTreeMap::new();
     let mut done = on.prepare_cached("DELETE FROM expiring WHERE due = ?1 AND entry = ?2")?;
     let mut find = on.prepare_cached(

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::beside;
 use super::decode::SqliteReader;
+use super::statements::Statements;
 use crate::entry::{AccountId, ContentHash, EntryId, FileRef, FileState, Millis};
 use crate::limits;
 use crate::store::Error;
@@ -30,12 +31,12 @@ pub(super) fn add(on: &Connection, entry: EntryId, file: FileRef) -> Result<(), 
 }
 
 /// The entries from `first` to `last` have no files any more.
-pub(super) fn drop_of(on: &Connection, first: EntryId, last: EntryId) -> Result<(), Error> {
+pub(super) fn drop_of(on: &Statements, first: EntryId, last: EntryId) -> Result<(), Error> {
     for sql in [
         "INSERT INTO dropped_file(content) SELECT content FROM file WHERE entry BETWEEN ?1 AND ?2",
         "DELETE FROM file WHERE entry BETWEEN ?1 AND ?2",
     ] {
-        on.prepare_cached(sql)?.execute([first.0, last.0])?;
+        on.run(sql, [first.0, last.0])?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::decode::{BY_HANDLE, BY_ID, SqliteReader, token};
 use super::files::file_at;
+use super::statements::Statements;
 use super::{about, count, devices, groups, invitations, later, lists};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
@@ -17,6 +18,7 @@ pub(super) fn gather(
     needs: &[Need],
     must: usize,
 ) -> Result<Vec<Fact>, Error> {
+    let on = Statements::of(&reader.connection);
     let (mut facts, mut bytes) = (Vec::with_capacity(needs.len()), 0);
     for (at, need) in needs.iter().enumerate() {
         let room = limits::LOOKED_UP.saturating_sub(bytes);
@@ -28,7 +30,7 @@ pub(super) fn gather(
         if !fits {
             break;
         }
-        let fact = reader.fact(need)?;
+        let fact = reader.fact(&on, need)?;
         if let Fact::Conversation(conversation) = &fact {
             bytes += conversation.bytes();
         }
@@ -38,7 +40,7 @@ pub(super) fn gather(
 }
 
 impl SqliteReader {
-    fn fact(&self, need: &Need) -> Result<Fact, Error> {
+    fn fact(&self, on: &Statements, need: &Need) -> Result<Fact, Error> {
         let found = match need {
             Need::Handle(handle) => {
                 self.find_account(BY_HANDLE, handle.as_str())?.map(Fact::Account)
@@ -48,10 +50,10 @@ impl SqliteReader {
             Need::Conversation(id) => self.conversation(*id)?.map(Fact::Conversation),
             Need::EntryPos(id) => self.place(*id)?.map(Fact::EntryPos),
             Need::Message(id) => {
-                self.message_state(*id)?.map(|state| Fact::Message(Box::new(state)))
+                self.message_state(on, *id)?.map(|state| Fact::Message(Box::new(state)))
             }
             Need::Reaction(id, account) => {
-                let found = about::reaction(&self.connection, *id, *account)?;
+                let found = about::reaction(on, *id, *account)?;
                 Some(Fact::Reaction(*id, *account, found))
             }
             Need::TextFor(account, id) => {

@@ -43,6 +43,7 @@ mod schema;
 mod search;
 mod span;
 mod spare;
+mod statements;
 mod survey;
 pub(in crate::store) mod tags;
 mod visible;

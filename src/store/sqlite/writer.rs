@@ -12,6 +12,7 @@ use super::generation::{self, Sidecar};
 use super::id_block::ListKind;
 use super::lock::{self, FileId, Lock};
 use super::main_file::Generation;
+use super::statements::Statements;
 use super::write_back::{Backlog, WriteBack, keep_log};
 use super::{
     PATIENCE, accounts, beside, devices, expire, expired, files, groups, id_block, invitations,
@@ -198,72 +199,35 @@ impl Drop for SqliteWriter {
 }
 
 fn write_all(on: &Connection, changes: &[Change]) -> Result<(), Error> {
-    let mut rest = changes;
-    while let [first, after @ ..] = rest {
-        rest = match first {
-            // Entries come in runs, and most changes are entries: one statement for a run.
-            Change::Entry(_) => entries(on, rest)?,
-            change => {
-                write(on, change)?;
-                after
-            }
-        };
-    }
-    Ok(())
+    let on = Statements::of(on);
+    changes.iter().try_for_each(|change| write(&on, change))
 }
 
-/// Writes the entries at the beginning of `changes` and returns what follows them.
-fn entries<'a>(on: &Connection, changes: &'a [Change]) -> Result<&'a [Change], Error> {
+fn add_entry(on: &Statements, new: &NewEntry) -> Result<(), Error> {
+    let NewEntry { pos, time, kind, body, tags } = new;
+    let (id, conversation, seq) = (pos.id.0, pos.conversation.0, pos.seq);
+    let (author, author_seq, kind) = (pos.author.0, pos.author_seq, kind_number(*kind));
     // Most entries have no tags, and what is not bound costs less.
-    let mut plain = on.prepare_cached(
-        "INSERT INTO entry(id, conversation, seq, author, author_seq, time, kind, body)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?;
-    let mut tagged = on.prepare_cached(
+    let Some(tags) = tags else {
+        on.run(
+            "INSERT INTO entry(id, conversation, seq, author, author_seq, time, kind, body)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![id, conversation, seq, author, author_seq, time.0, kind, body],
+        )?;
+        return Ok(());
+    };
+    let (re, stored) = (tags.re.map(|re| re.0), tags::encode(tags));
+    on.run(
         "INSERT INTO entry(id, conversation, seq, author, author_seq, time, kind, body, re, tags)
          VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![id, conversation, seq, author, author_seq, time.0, kind, body, re, stored],
     )?;
-    for (at, change) in changes.iter().enumerate() {
-        let Change::Entry(NewEntry { pos, time, kind, body, tags }) = change else {
-            return Ok(&changes[at..]);
-        };
-        let (id, conversation, seq) = (pos.id.0, pos.conversation.0, pos.seq);
-        let (author, author_seq, kind) = (pos.author.0, pos.author_seq, kind_number(*kind));
-        match tags {
-            None => plain.execute(params![
-                id,
-                conversation,
-                seq,
-                author,
-                author_seq,
-                time.0,
-                kind,
-                body,
-            ])?,
-            Some(tags) => tagged.execute(params![
-                id,
-                conversation,
-                seq,
-                author,
-                author_seq,
-                time.0,
-                kind,
-                body,
-                tags.re.map(|re| re.0),
-                tags::encode(tags),
-            ])?,
-        };
-        if let Some(seconds) = tags.as_ref().and_then(|tags| tags.exp) {
-            expired::add(on, pos.id, *time, seconds)?;
-        }
-    }
-    Ok(&[])
+    tags.exp.map_or(Ok(()), |seconds| expired::add(on, pos.id, *time, seconds))
 }
 
-fn write(on: &Connection, change: &Change) -> Result<(), Error> {
+fn write(on: &Statements, change: &Change) -> Result<(), Error> {
     match change {
-        // Written in runs by `entries`.
-        Change::Entry(_) => 0,
+        Change::Entry(new) => return add_entry(on, new),
         Change::Edited { message, mark, replaced, first } => {
             return marking::edited(on, *message, *mark, *replaced, *first);
         }
@@ -278,7 +242,9 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
         Change::LaterDone { account, number } => return later::done(on, *account, Some(*number)),
         Change::File { entry, file } => return files::add(on, *entry, *file),
         Change::Voided { mark } => return marking::set_changed(on, *mark),
-        Change::Replied { message, reply } => return marking::replied(on, *message, *reply),
+        Change::Replied { message, reply, author } => {
+            on.run("INSERT INTO reply VALUES(?1, ?2, ?3)", [message.0, reply.0, author.0])?
+        }
         Change::Marked { conversation, marks, added } => {
             return marking::marked(on, *conversation, marks, added);
         }
@@ -376,7 +342,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                 Rank::Moved(number) => (RANK_MOVED, number.0),
                 Rank::Marked(mark) => (RANK_MARKED, mark.0),
             };
-            on.prepare_cached(sql)?.execute([conversation.0, account.0, to])?
+            on.run(sql, [conversation.0, account.0, to])?
         }
         Change::Member { conversation, member } => {
             let (d, r, shown) = (&member.delivered, &member.read, member.shown_read);
@@ -409,9 +375,8 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             ];
             // The row nearly always exists. The update names no indexed column, so it leaves the
             // indexes alone.
-            let changed = on
-                .prepare_cached(
-                    "UPDATE member SET exempt = ?3, last_own = ?4,
+            let changed = on.run(
+                "UPDATE member SET exempt = ?3, last_own = ?4,
                          delivered = ?5, delivered_seq = ?6, delivered_exempt = ?7,
                          delivered_told = ?8, delivered_time = ?9, delivered_number = ?10,
                          read = ?11, read_seq = ?12, read_exempt = ?13,
@@ -420,8 +385,8 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                          delivered_history = ?19, read_history = ?20, shown_read = ?21,
                          shown_read_time = ?22, shown_read_number = ?23, flags = ?24
                      WHERE conversation = ?1 AND account = ?2",
-                )?
-                .execute(now)?;
+                now,
+            )?;
             if changed > 0 {
                 return Ok(());
             }
@@ -446,7 +411,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                 "UPDATE conversation SET head = ?2, seq = ?3, moved = ?4,
                      tail = CAST(tail || ?5 AS BLOB) WHERE id = ?1"
             };
-            on.prepare_cached(sql)?.execute(params![conversation.0, head.0, seq, moved.0, tail])?
+            on.run(sql, params![conversation.0, head.0, seq, moved.0, tail])?
         }
         Change::Newest(newest) => on
             .prepare_cached(
