@@ -2,8 +2,9 @@
 //! bytes.
 //!
 //! A file may be anyone's and may lie. So its size is looked at before anything is decoded, and
-//! what papo keeps is small. Metadata is passed over, and of what moves the first picture is taken.
-//! Nothing of the file itself ever reaches the terminal, whose own decoders may be worse.
+//! what papo keeps is small. Metadata is passed over, but for the side that is up, and of what moves
+//! the first picture is taken. Nothing of the file itself ever reaches the terminal, whose own
+//! decoders may be worse.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +16,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::orientation::Orientation;
 use super::raster::{DecodedPixels, Raster};
 
 /// Most pixels of a file: the 12 million of a telephone, and a screen of 5120 by 2880. Decoding
@@ -83,7 +85,11 @@ fn jpeg(file: &[u8]) -> Option<Raster> {
         return None;
     }
     let bytes = decoder.decode().ok()?;
-    kept(width, height, 3, &bytes)
+    let stored = kept(width, height, 3, &bytes)?;
+    match decoder.exif().and_then(|exif| Orientation::of_exif(exif)) {
+        Some(orientation) => Some(orientation.upright(stored)),
+        None => Some(stored),
+    }
 }
 
 fn gif(file: &[u8]) -> Option<Raster> {

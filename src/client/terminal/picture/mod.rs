@@ -1,13 +1,15 @@
 //! Pictures in a conversation: files that the terminal can draw, if it says so.
 //!
-//! `abilities` asks it, `fetch` gets small files from the server, `decode` makes pixels of them and
-//! `raster` makes these fewer; `escapes` and `sixel` write what the terminal is sent, and `placed`
-//! knows what it shows. On the screen a picture is a line of several rows.
+//! `abilities` asks it, `fetch` gets small files from the server, `decode` makes pixels of them,
+//! `orientation` turns photos, and `raster` makes the pixels fewer; `escapes` and `sixel` write what
+//! the terminal is sent, and `placed` knows what it shows. On the screen a picture is a line of
+//! several rows.
 
 pub mod abilities;
 mod decode;
 mod escapes;
 pub mod fetch;
+mod orientation;
 #[cfg(test)]
 mod picture_tests;
 mod placed;

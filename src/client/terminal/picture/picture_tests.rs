@@ -74,6 +74,18 @@ fn files_of_all_kinds_are_decoded() {
 }
 
 #[test]
+fn a_photo_stands_on_its_feet() {
+    let exif =
+        b"\xff\xe1\0\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let plain = BASE64_STANDARD.decode(JPEG).unwrap();
+    let photo = decode(&[&plain[..2], exif, &plain[2..]].concat()).unwrap();
+    // Its left side is up now.
+    let row = |colour: [u8; 4]| colour.repeat(16 * 8);
+    let rgba = [row([255, 0, 0, 255]), row([0, 0, 255, 255])].concat();
+    assert!(is_like(&photo, &Raster { width: 16, height: 16, rgba }), "{photo:?}");
+}
+
+#[test]
 fn large_ones_are_kept_small() {
     let large = Raster { width: 1600, height: 16, rgba: halves().rgba.repeat(100) };
     let kept = decode(&png(&large)).unwrap();
