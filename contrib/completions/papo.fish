@@ -217,7 +217,7 @@ complete -c papo -n "__fish_papo_using_subcommand tail" -l secret-file -d 'File 
 complete -c papo -n "__fish_papo_using_subcommand tail" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand tail" -l all -d 'Print all events: your own messages, edits, deletions, reactions and receipts, too'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l json -d 'Print one JSON object per line'
-complete -c papo -n "__fish_papo_using_subcommand tail" -l live -d 'Skip messages that were waiting; without --all, you do not appear online'
+complete -c papo -n "__fish_papo_using_subcommand tail" -l live -d 'Skip messages that were waiting, and acknowledge none; without --all, you do not appear online'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l waiting -d 'Stop when everything that was waiting is printed'
 complete -c papo -n "__fish_papo_using_subcommand tail" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand tail" -s 6 -d 'Use IPv6 addresses only'

@@ -20,6 +20,9 @@ use crate::wire::rows::EntryLine;
 /// Sends a message, waits for an answer to it, prints that and marks it as read. Of a reaction the
 /// word is printed.
 ///
+/// A conversation is read up to an entry, so the answer stays unread if messages before it are
+/// waiting which nobody was shown: they would count as read, too.
+///
 /// # Errors
 /// Any; `TimedOut` if nothing came within `seconds`.
 pub async fn ask(
@@ -37,6 +40,7 @@ pub async fn ask(
         let reply = shown(SERVER, caller.ask(&command)).await;
         let reply = reply.map_err(|e| lines::about_text(e, &command, text))?;
         let asked = reply.sent()?;
+        let mut is_last_waiting = true;
         let answer = async {
             loop {
                 let line = feed.next().await?;
@@ -45,14 +49,18 @@ pub async fn ask(
                     return Err(Failure::Lost(why.to_owned()));
                 }
                 let entry = EntryLine::parse(&line).map(|line| line.entry.into_owned());
-                let is_it = |entry: &Entry| is_answer(entry, asked, to, &account.handle);
-                if let Some(answer) = entry.filter(is_it) {
-                    return Ok(answer);
+                let Some(entry) = entry else { continue };
+                if is_answer(&entry, asked, to, &account.handle) {
+                    return Ok(entry);
                 }
+                is_last_waiting &= !is_passed_over(&entry, to, &account.handle);
             }
         };
         let answer: Entry = shown(&format!("waiting for {to} to answer"), answer).await?;
         print(&answer.body)?;
+        if !is_last_waiting {
+            return Ok(());
+        }
         match caller.ask(&format!("READ {}", answer.id.number())).await {
             // Refused if the message was deleted meanwhile: it was read all the same.
             Ok(_) | Err(Failure::Refused(_)) => Ok(()),
@@ -82,6 +90,13 @@ fn is_answer(entry: &Entry, asked: u64, to: &Target, me: &Handle) -> bool {
         _ if !lines::is_message(entry) => false,
         _ => matches!(to, Target::Person(_)) || about.is_none_or(|id| id == asked),
     }
+}
+
+/// Whether an entry that is no answer is a message to `me` in the conversation with `to`. Those of
+/// others who have been waiting come before the answer.
+fn is_passed_over(entry: &Entry, to: &Target, me: &Handle) -> bool {
+    let is_from_there = lines::concerns(&entry.from, &entry.to, std::slice::from_ref(to), me);
+    is_from_there && lines::is_message(entry) && !lines::is_own(entry, me)
 }
 
 #[cfg(test)]

@@ -142,7 +142,8 @@ pub enum Action {
     /// Send a message, wait for an answer, and print its text
     ///
     /// An answer is a reaction to the message or a reply to it, or any other message from there. In a
-    /// group, a reply to another message does not count.
+    /// group, a reply to another message does not count. It is marked as read, unless earlier messages
+    /// from there are waiting, which would count as read, too.
     ///
     /// Flags go before the handle; everything after it is the text.
     Ask {
@@ -305,7 +306,7 @@ pub enum Action {
         /// Print one JSON object per line
         #[arg(long)]
         json: bool,
-        /// Skip messages that were waiting; without --all, you do not appear online
+        /// Skip messages that were waiting, and acknowledge none; without --all, you do not appear online
         #[arg(long)]
         live: bool,
         /// Stop after N lines

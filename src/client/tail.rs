@@ -33,7 +33,8 @@ pub struct TailOptions {
     pub all: bool,
     /// As JSON.
     pub json: bool,
-    /// Skip entries that were waiting.
+    /// Skip entries that were waiting, and acknowledge nothing: a conversation is acknowledged up to
+    /// an entry, with those skipped.
     pub live: bool,
     /// End after this many lines.
     pub count: Option<u64>,
@@ -163,7 +164,7 @@ impl Tail<'_> {
         let is_old = self.options.live && !self.is_live && id <= self.since;
         let is_in = lines::concerns(&entry.from, &entry.to, &self.options.conversations, me);
         // A device is sent the account's own entries from elsewhere until it acknowledges them.
-        let is_due = !is_mine || self.account.device.is_some();
+        let is_due = !self.options.live && (!is_mine || self.account.device.is_some());
         let mark = is_due.then(|| (lines::conversation_of(entry, me).to_string(), id));
         if is_old || !is_in {
             return Ok(());

@@ -3,7 +3,7 @@
 use papo::limits;
 
 use crate::place::{Place, Running, done, fails, input, stderr};
-use crate::process::{PASSWORD, id, run};
+use crate::process::{Entry, PASSWORD, id, run};
 
 #[test]
 fn a_text_is_sent_as_it_is_and_its_id_printed() {
@@ -224,6 +224,8 @@ fn an_answer_is_printed_and_read() {
     let (mut bob, _) = place.papod().login("bob");
     // What was there before is no answer, and neither is what somebody else says.
     bob.send("ana", "yes");
+    place.done("ana", &["tail", "--waiting"]);
+    bob.until("ACK 1 ");
     let running = Running::start(&mut place.papo("ana", &["ask", "bob", "deploy", "it?"]));
     let question = bob.line();
     assert!(question.ends_with(" ana bob - deploy it?"), "{question}");
@@ -233,6 +235,40 @@ fn an_answer_is_printed_and_read() {
     assert!(bob.until("READ 4 ").last().unwrap().ends_with(" ana bob"));
     let (status, out, _) = running.finish();
     assert_eq!((status, out), (Some(0), vec!["not before".to_owned(), "six".to_owned()]));
+}
+
+/// Nothing counts as read or received that was not printed.
+#[test]
+fn what_waits_before_an_answer_goes_on_waiting() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let waiting = || place.done("ana", &["tail", "--waiting"]);
+    let texts = |lines: String| -> Vec<String> {
+        lines.lines().map(|line| Entry::parse(line).body).collect()
+    };
+    let (mut bob, _) = place.papod().login("bob");
+    bob.send("ana", "the disk is full");
+    let running = Running::start(&mut place.papo("ana", &["ask", "bob", "deploy?"]));
+    bob.until("MSG 2 ");
+    bob.send("ana", "yes");
+    assert_eq!(running.finish(), (Some(0), vec!["yes".to_owned()], vec![]));
+    assert_eq!(texts(waiting()), ["the disk is full", "yes"]);
+    // In a group others say something meanwhile.
+    place.done("ana", &["group", "new", "team", "bob", "cid"]);
+    bob.until("GROUP 4 ");
+    let running = Running::start(&mut place.papo("ana", &["ask", "+team", "lunch?"]));
+    bob.until("MSG 5 ");
+    place.done("cid", &["send", "+team", "who was here?"]);
+    bob.until("MSG 6 ");
+    let answered = running.finish();
+    assert_eq!(answered.1, ["who was here?"]);
+    assert_eq!(texts(waiting()), [""; 0]);
+    place.done("bob", &["send", "+team", "fire!"]);
+    let running = Running::start(&mut place.papo("ana", &["ask", "+team", "tea?"]));
+    bob.until("MSG 8 ");
+    bob.say("RE 6 me");
+    bob.say("RE 8 yes");
+    assert_eq!(running.finish().1, ["yes"]);
+    assert_eq!(texts(waiting()), ["fire!", "me", "yes"]);
 }
 
 #[test]

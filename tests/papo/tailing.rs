@@ -124,6 +124,28 @@ fn live_skips_what_waited() {
     assert_eq!(body(&tail.line()), "new");
 }
 
+/// What was skipped goes on waiting for whoever shows it.
+#[test]
+fn live_acknowledges_nothing() {
+    let place = Place::with(&["ana", "bob"]);
+    place.done("bob", &["send", "ana", "old"]);
+    let all = ["tail", "--live", "--all", "--count", "2"];
+    let tail = Running::start(&mut place.papo("ana", &all));
+    assert_eq!(tail.line(), "LIVE 1");
+    place.done("bob", &["send", "ana", "new"]);
+    // It ends once all is acknowledged that is to be.
+    assert_eq!(tail.finish().1.iter().map(|line| body(line)).collect::<Vec<_>>(), ["new"]);
+    let watching = Running::start(&mut place.papo("ana", &["tail", "--live", "--count", "1"]));
+    let mut sent = 2;
+    while watching.try_line().is_none() {
+        place.done("bob", &["send", "ana", "more"]);
+        sent += 1;
+    }
+    assert_eq!(watching.finish().0, Some(0));
+    let (_, read) = place.papod().login("ana");
+    assert_eq!(read[0], format!("OK LOGIN ana {sent}"));
+}
+
 #[test]
 fn live_alone_makes_nobody_online() {
     let mut place = Place::with(&["ana", "bob"]);
