@@ -274,7 +274,8 @@ papo_wait() (
 )
 
 # papo_receive [live] [own] [react]: prints every message from others as it comes, one protocol line
-# each (MSG id time from to tags body), and acknowledges it once it is printed. With `live`,
+# each (MSG id time from to tags body), and acknowledges it once it is printed: what a pipe holds when
+# its reader ends is acknowledged, too. To take one message of several, `papo tail --count 1`. With `live`,
 # messages that were already waiting are acknowledged and not printed: for a bot that acts on what
 # it reads. With `own`, it also prints what this account wrote in other sessions. With `react`, it
 # also prints reactions (REACT id time from to re=ID word).
