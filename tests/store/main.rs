@@ -27,4 +27,5 @@ mod process;
 mod search;
 mod search_file;
 mod stores;
+mod strangers;
 mod suite;
