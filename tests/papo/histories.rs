@@ -168,3 +168,27 @@ fn over_the_lives_of_on_each_message_is_dealt_with_at_least_once() {
         assert!(history.sent.iter().all(|id| done.contains(id)));
     }
 }
+
+/// `papo ask` is killed at any moment.
+#[test]
+fn an_answer_that_was_not_printed_waits() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut bob, _) = place.papod().login("bob");
+    let mut dice = Dice::new(1);
+    for n in 0..20 {
+        let mut ask = Running::start(&mut place.papo("ana", &["ask", "bob", "well?"]));
+        while !bob.line().ends_with(" ana bob - well?") {}
+        let text = format!("answer {n}");
+        let answer = place.papod().login_quietly("bob").send("ana", &text);
+        for _ in 0..dice.below(6) {
+            drop(place.papod().connect());
+        }
+        ask.kill();
+        let (_, lines, _) = ask.finish();
+        let (mut ana, read) = place.papod().login("ana");
+        let waits = read.iter().any(|line| line.starts_with("MSG ") && id(line) == answer);
+        assert!(waits || lines == [text], "{lines:?}, and then {read:?}");
+        ana.say("ACK");
+        ana.until("OK ACK ");
+    }
+}
