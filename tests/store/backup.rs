@@ -101,6 +101,12 @@ fn nothing_that_is_there_is_written_over() {
         Err(BackupError::Failed(e)) => e.to_string(),
         other => panic!("{name}: {other:?}"),
     };
+    // Nor is anything there for long that the database or another backup has its own use for.
+    let own = ["-journal", "-files", "-search-wal", ".new", ".schema-1"];
+    for name in own.map(|own| format!("papo.db{own}")).iter().chain(&["papo-draft-7".to_owned()]) {
+        assert!(failed(name).ends_with(": papod itself uses that name; choose another"), "{name}");
+        assert!(!there(name).exists(), "{name}");
+    }
     assert!(failed("no/folder").ends_with("; create that folder first"));
     failed("file/x");
     // Root may write anywhere.

@@ -17,12 +17,44 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::contents::{NewContents, linked};
-use super::draft::Draft;
+use super::draft::{Draft, is_draft};
 use super::files::files_beside;
 use super::generation::alone;
 use super::{SqliteMaintenance, beside, ended, erasing, folder};
 use crate::owner;
 use crate::store::{BackupError, Cause, Error};
+
+/// Endings of the files that papod and SQLite have beside a database, or may have one day.
+const OWN: [&str; 9] = [
+    "-wal",
+    "-shm",
+    "-journal",
+    "-files",
+    "-search",
+    "-search-wal",
+    "-search-shm",
+    ".generation",
+    ".new",
+];
+
+/// Checks that there is no file of a backup's name, and none that SQLite would take for its log, and
+/// that the next backup would not take it for a draft.
+///
+/// # Errors
+/// See [`BackupError`].
+pub(super) fn check_free(path: &Path) -> Result<(), BackupError> {
+    for ending in ["", "-journal", "-wal", "-files"] {
+        if beside(path, ending).symlink_metadata().is_ok() {
+            return Err(BackupError::Exists);
+        }
+    }
+    if is_draft(path) { Err(reserved(path)) } else { Ok(()) }
+}
+
+fn reserved(path: &Path) -> BackupError {
+    let path = path.display();
+    Error::new(format_args!("{path}: papod itself uses that name; choose another")).into()
+}
 
 impl SqliteMaintenance {
     /// Copies the database to `path`, a new file that only its owner may read. It holds everything
@@ -34,11 +66,9 @@ impl SqliteMaintenance {
     /// See [`BackupError`]. An unfinished copy is removed.
     pub(super) fn copy(&self, path: &Path) -> Result<u64, BackupError> {
         let path = std::path::absolute(path)?;
-        // SQLite would take files of these names for the new file or its logs.
-        for ending in ["", "-journal", "-wal", "-files"] {
-            if beside(&path, ending).symlink_metadata().is_ok() {
-                return Err(BackupError::Exists);
-            }
+        check_free(&path)?;
+        if self.is_own(&path) {
+            return Err(reserved(&path));
         }
         // The contents of files that the copy names stay where they are until it has them.
         let _pin = self.files.as_ref().map(|files| files.contents.pin());
@@ -81,6 +111,18 @@ impl SqliteMaintenance {
             return Err(ended().into());
         }
         name(draft, files, path)
+    }
+
+    /// Whether a file of this name would be one of the database's own, which are emptied, replaced or
+    /// removed when it is opened.
+    fn is_own(&self, path: &Path) -> bool {
+        let db = self.lock.path();
+        let real = |path| fs::canonicalize(folder(path)).ok();
+        let is_own = |own: &&str| beside(db, own).file_name() == path.file_name();
+        let bytes = |path: &Path| path.file_name().map(|name| name.as_encoded_bytes().to_owned());
+        let migrated = bytes(&beside(db, ".schema-")).zip(bytes(path));
+        let is_migrated = migrated.is_some_and(|(copy, name)| name.starts_with(&copy));
+        (OWN.iter().any(is_own) || is_migrated) && real(path) == real(db)
     }
 
     /// Erases in a copy what is still to be erased, so that no deleted text is in it.

@@ -13,6 +13,9 @@ use super::{folder, private};
 /// Drafts in one folder at a time.
 const DRAFTS: u32 = 100;
 
+/// The beginning of their names; a number follows.
+const NAME: &str = "papo-draft-";
+
 /// A draft. It is removed if it is dropped before it got its name.
 pub(super) struct Draft {
     path: PathBuf,
@@ -29,7 +32,7 @@ impl Draft {
         let mut open = private();
         open.read(true).write(true);
         for n in 1..=DRAFTS {
-            let path = folder(path).join(format!("papo-draft-{n}"));
+            let path = folder(path).join(format!("{NAME}{n}"));
             sweep(&path)?;
             match open.create_new(true).open(&path) {
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
@@ -95,6 +98,12 @@ impl Draft {
         self.is_named = true;
         File::open(folder(path))?.sync_all()
     }
+}
+
+/// Whether a file has a draft's name.
+pub(super) fn is_draft(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with(NAME))
 }
 
 impl Drop for Draft {

@@ -27,11 +27,7 @@ pub(in crate::store) fn filled(
     fill: impl FnOnce(&Connection, &mut NewContents) -> Result<(), Error>,
 ) -> Result<u64, BackupError> {
     let path = std::path::absolute(path)?;
-    for ending in ["", "-journal", "-wal", "-files"] {
-        if beside(&path, ending).symlink_metadata().is_ok() {
-            return Err(BackupError::Exists);
-        }
-    }
+    backup::check_free(&path)?;
     let draft = Draft::beside(&path).map_err(Error::new)?;
     let mut contents = NewContents::at(draft.contents());
     fill_draft(&draft, |into| {
