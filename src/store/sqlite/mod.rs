@@ -11,6 +11,8 @@ mod backup;
 mod chats;
 mod check;
 mod contents;
+#[cfg(test)]
+mod cost_tests;
 mod count;
 pub(in crate::store) mod decode;
 mod devices;
