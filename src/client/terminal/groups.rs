@@ -69,6 +69,10 @@ pub fn command(
         let terms = InvitationTerms::parse(rest).ok_or_else(usage)?;
         return Ok(format!("GROUP INVITE {} {terms}", lines::escaped(group)));
     }
+    // A rule without a value is neither shown nor set.
+    if verb == "rules" && !rest.is_empty() && !rest.contains(char::is_whitespace) {
+        return Err(usage());
+    }
     // A token alone does not say which group it is of.
     if verb == "join" && lines::group(group).is_err() {
         return Err(usage());
@@ -199,7 +203,9 @@ mod tests {
         assert_eq!(typed("add hugo", "bob"), "usage: /group add [GROUP] HANDLE …");
         assert_eq!(typed("leave", "bob"), "usage: /group leave [GROUP]");
         assert_eq!(typed("new", "#team"), "usage: /group new NAME [HANDLE …]");
-        assert_eq!(typed("rules", "bob"), "usage: /rules [GROUP] [RULE VALUE]");
+        for rules in [("rules", "bob"), ("rules write", "#team"), ("rules ops join", "bob")] {
+            assert_eq!(typed(rules.0, rules.1), "usage: /rules [GROUP] [RULE VALUE]");
+        }
         let token = format!("papo_{}", "0".repeat(40));
         for join in ["join", &format!("join {token}")] {
             assert_eq!(typed(join, "bob"), "usage: /join GROUP [TOKEN]");
