@@ -4,6 +4,7 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use tempfile::TempDir;
 
@@ -23,6 +24,8 @@ pub struct Machines {
     /// How far each node's clock is off, in a file for each.
     clocks: TempDir,
     pub nodes: Vec<Papod>,
+    /// The process ids of all nodes there have been.
+    ids: Mutex<Vec<u32>>,
 }
 
 /// What has a program see another time.
@@ -60,7 +63,8 @@ impl Machines {
         drop(sockets);
         let links = doors.map(|door| Relay::toward(Goal::Port(door)));
         let clocks = tempfile::tempdir().unwrap();
-        let mut machines = Machines { pair, links, doors, clocks, nodes: Vec::new() };
+        let (nodes, ids) = Default::default();
+        let mut machines = Machines { pair, links, doors, clocks, nodes, ids };
         (0..NODES).for_each(|at| machines.set_clock(at, 0));
         // It makes the tables.
         machines.papod(0).stop();
@@ -80,7 +84,9 @@ impl Machines {
         for set in ["FAKETIME_NO_CACHE", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT"] {
             papod.env(set, "1");
         }
-        Papod::spawn(papod)
+        let papod = Papod::spawn(papod);
+        self.ids.lock().unwrap().push(papod.id());
+        papod
     }
 
     fn clock(&self, at: usize) -> PathBuf {
@@ -113,5 +119,16 @@ impl Machines {
         let last = self.nodes.remove(leader);
         self.nodes.drain(..).for_each(Papod::stop);
         last.stop();
+    }
+}
+
+impl Drop for Machines {
+    fn drop(&mut self) {
+        // What libfaketime leaves in memory of a process that was killed.
+        for id in self.ids.get_mut().unwrap().drain(..) {
+            for name in ["faketime_shm", "sem.faketime_sem"] {
+                let _ = fs::remove_file(format!("/dev/shm/{name}_{id}"));
+            }
+        }
     }
 }
