@@ -2,7 +2,7 @@
 //! complete one. Its writer holds a lock on it. A draft that is not locked was left by a process
 //! that was killed, and is removed by the next one that writes a draft in that folder.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -34,13 +34,17 @@ impl Draft {
         for n in 1..=DRAFTS {
             let path = folder(path).join(format!("{NAME}{n}"));
             sweep(&path)?;
-            match open.create_new(true).open(&path) {
+            let file = match open.create_new(true).open(&path) {
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
-                file => {
-                    let draft = Draft { path, file: file?, is_named: false };
-                    draft.file.try_lock()?;
-                    return Ok(draft);
+                file => file?,
+            };
+            match file.try_lock() {
+                Ok(()) if is_at(&file, &path)? => {
+                    return Ok(Draft { path, file, is_named: false });
                 }
+                // Another process found it without a lock, and removes it.
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(e)) => return Err(e),
             }
         }
         Err(io::Error::new(ErrorKind::AlreadyExists, "there are too many drafts: papo-draft-…"))
@@ -117,6 +121,16 @@ impl Drop for Draft {
     }
 }
 
+/// Whether a file still has this name.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let id = |meta: &Metadata| (meta.dev(), meta.ino());
+    match path.symlink_metadata() {
+        Ok(named) => Ok(id(&named) == id(&file.metadata()?)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
 /// Removes a draft of ours that nobody writes any more, and its contents. It follows no link, and
 /// leaves files of other users alone.
 fn sweep(path: &Path) -> io::Result<()> {
@@ -127,7 +141,8 @@ fn sweep(path: &Path) -> io::Result<()> {
     };
     let is_ours = |meta: &Metadata| meta.uid() == rustix::process::geteuid().as_raw();
     let meta = file.metadata()?;
-    if is_ours(&meta) && meta.is_file() && file.try_lock().is_ok() {
+    // It may have been removed since it was opened, and another have its name.
+    if is_ours(&meta) && meta.is_file() && file.try_lock().is_ok() && is_at(&file, path)? {
         let contents = files_beside(path);
         if contents.symlink_metadata().is_ok_and(|meta| is_ours(&meta) && meta.is_dir()) {
             fs::remove_dir_all(contents)?;
@@ -135,4 +150,34 @@ fn sweep(path: &Path) -> io::Result<()> {
         fs::remove_file(path)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::thread;
+
+    use super::*;
+
+    /// Whoever begins one while others end theirs, or are about to lock them.
+    #[test]
+    fn drafts_of_many_at_once_are_each_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("backup");
+        thread::scope(|scope| {
+            for who in 0..8 {
+                let path = &path;
+                scope.spawn(move || {
+                    for n in 0..300 {
+                        let draft = Draft::beside(path).unwrap();
+                        let said = format!("{who} {n}");
+                        draft.file().write_all(said.as_bytes()).unwrap();
+                        thread::yield_now();
+                        assert_eq!(fs::read_to_string(draft.path()).unwrap(), said);
+                    }
+                });
+            }
+        });
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
 }
