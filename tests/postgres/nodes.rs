@@ -225,11 +225,22 @@ fn what_is_read_only_stays_so_whoever_leads() {
     let third = start(2);
     let mut late = third.login_quietly("bob");
     refused(&mut late, "PUT AAAA");
+    // What is on its way to a leader that is killed ends its session.
+    let lost = |node: &Papod, times: usize| {
+        let began = Instant::now();
+        while node.log().matches("has lost the leader").count() < times {
+            assert!(began.elapsed() < PATIENCE, "{}", node.log());
+            thread::yield_now();
+        }
+    };
     first.kill();
+    lost(&second, 1);
     refused(&mut bob, "MSG bob hello");
     first = start(0);
     let mut here = first.login_quietly("bob");
+    let leads = second.log().contains("this node leads");
     second.kill();
+    lost(&third, 1 + usize::from(leads));
     refused(&mut late, "MSG bob hello");
     assert_eq!(asked(&home, 2, "ADMIN READONLY off"), ["OK ADMIN READONLY off"]);
     late.send("bob", "hello");
