@@ -276,6 +276,9 @@ pub const READ_STEPS: i64 = 200_000;
 /// The same for a question that is answered while sockets wait, which is then left to the reader
 /// threads: some 0.1 ms. Those of a login for which nothing waits take a tenth of it.
 pub const SMALL_STEPS: i64 = 4;
+/// Units of [`STEPS`] after which a reader lets those threads go first that wait for its core: some
+/// 0.2 ms. Otherwise they wait until Linux takes the core away from it, up to 5 ms later.
+pub const READ_TURN: i64 = 10;
 /// The nice(2) increment of readers. They get a third of the weight of other threads, so that on a
 /// busy core history is delayed and new messages are not.
 pub const READER_NICE: i32 = 5;

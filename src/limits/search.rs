@@ -33,9 +33,9 @@ pub const SEARCH_PAUSE: Duration = Duration::from_secs(1);
 /// Time after which segments with deleted texts are made again: within a minute a deleted text is
 /// gone, and so many deletions share the work. Edits share it likewise.
 pub const SEARCH_ERASE: Duration = Duration::from_secs(10);
-/// The nice(2) increment of the thread that fills the index for searching: a tenth of the weight of
-/// other threads.
-pub const INDEXER_NICE: i32 = 10;
+/// The nice(2) increment of the thread that fills the index for searching, the largest: a
+/// twentieth of a reader's weight, so that it hardly takes the turns that readers let others have.
+pub const INDEXER_NICE: i32 = 19;
 /// Work of this thread after which it rests while others write: a thread that waits for the disk
 /// gets its core back that much later.
 pub const INDEXER_STEP: Duration = Duration::from_micros(200);

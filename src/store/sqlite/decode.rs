@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
 
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
@@ -84,7 +85,14 @@ impl SqliteReader {
     pub(super) fn bounded(connection: Connection) -> Result<SqliteReader, Error> {
         let mut reader = SqliteReader::new(connection);
         let steps = reader.steps.clone();
-        let is_spent = move || steps.fetch_sub(1, Ordering::Relaxed) <= 0;
+        let is_spent = move || {
+            let left = steps.fetch_sub(1, Ordering::Relaxed);
+            // Late in each turn: most questions are short, and who yields may wait long.
+            if left > limits::SMALL_STEPS && left % limits::READ_TURN == 1 {
+                thread::yield_now();
+            }
+            left <= 0
+        };
         reader.connection.progress_handler(limits::STEPS, Some(is_spent))?;
         Ok(reader)
     }
