@@ -1,6 +1,7 @@
 //! PostgreSQL servers of the tests' own, and the benchmark's: each in a temporary folder, on a Unix
 //! socket in it, and ended by its process id with the thread that started it.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -155,23 +156,30 @@ impl Cluster {
                 .args(["--locale=C", "--pgdata"])
                 .arg(&folder.data),
         );
+        // The last two are machines in namespaces of their own.
         let access = "local all locked scram-sha-256\nlocal all all trust\n\
-                      local replication all trust\nhostssl all all all trust\n";
+                      local replication all trust\nhostssl all all all trust\n\
+                      host all all 10.0.0.0/24 trust\nhost replication all 10.0.0.0/24 trust\n";
         std::fs::write(folder.data.join("pg_hba.conf"), access).unwrap();
         folder
     }
 
     /// A standby of this server.
     pub fn standby(&self) -> Cluster {
+        self.standby_over(self.path(), &[])
+    }
+
+    /// The same with these settings. It reaches this server at a host, or in a folder.
+    pub fn standby_over(&self, host: impl AsRef<OsStr>, settings: &[&str]) -> Cluster {
         let folder = folder(self.folder.disk.as_deref());
         make(
             program("pg_basebackup")
                 .args(["-U", "papo", "--checkpoint=fast", "--no-sync", "-R", "-h"])
-                .arg(self.path())
+                .arg(host)
                 .arg("-D")
                 .arg(&folder.data),
         );
-        Cluster::serve(folder, PORT, &[])
+        Cluster::serve(folder, PORT, settings)
     }
 
     fn serve(folder: Folder, port: u16, settings: &[&str]) -> Cluster {

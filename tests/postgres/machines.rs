@@ -55,6 +55,25 @@ fn detour(doors: &[SocketAddr], links: &[Relay]) -> String {
     )
 }
 
+/// Which of these has begun the newest term, by what they have logged.
+pub fn leader_of(nodes: &[Papod]) -> usize {
+    let term = |node: &Papod| {
+        let log = node.log();
+        let said = log.lines().filter_map(|line| line.split_once("this node leads, term "));
+        let term = |(_, term): (&str, &str)| term.split(',').next()?.parse::<u64>().ok();
+        said.filter_map(term).max()
+    };
+    let newest = nodes.iter().enumerate().max_by_key(|(_, node)| term(node));
+    newest.expect("there are nodes").0
+}
+
+/// Ends nodes in good order, the leader last.
+pub fn stop_all(nodes: &mut Vec<Papod>) {
+    let last = nodes.remove(leader_of(nodes));
+    nodes.drain(..).for_each(Papod::stop);
+    last.stop();
+}
+
 impl Machines {
     pub fn start() -> Machines {
         let pair = ServerPair::start(NODES);
@@ -103,22 +122,16 @@ impl Machines {
 
     /// The node that has begun the newest term.
     pub fn leader(&self) -> usize {
-        let term = |node: &Papod| {
-            let log = node.log();
-            let said = log.lines().filter_map(|line| line.split_once("this node leads, term "));
-            let term = |(_, term): (&str, &str)| term.split(',').next()?.parse::<u64>().ok();
-            said.filter_map(term).max()
-        };
-        let newest = self.nodes.iter().enumerate().max_by_key(|(_, node)| term(node));
-        newest.expect("there are nodes").0
+        leader_of(&self.nodes)
     }
 
-    /// Ends the nodes in good order.
+    /// All ways of a node: to the servers, and from the other nodes.
+    pub fn ways_of(&self, at: usize) -> impl Iterator<Item = &Relay> + Clone {
+        self.pair.ways[at].iter().chain([&self.links[at]])
+    }
+
     pub fn stop(&mut self) {
-        let leader = self.leader();
-        let last = self.nodes.remove(leader);
-        self.nodes.drain(..).for_each(Papod::stop);
-        last.stop();
+        stop_all(&mut self.nodes);
     }
 }
 

@@ -40,6 +40,7 @@ mod machines;
 mod many_chats;
 #[path = "../store/marks.rs"]
 mod marks;
+mod network;
 mod node_files;
 mod nodes;
 mod patroni;

@@ -17,9 +17,10 @@ pub struct ServerPair {
 }
 
 /// Tells PostgreSQL to wait for any standby, a server that becomes a standby from it too.
-const WAIT_FOR_STANDBY: &str = "ALTER SYSTEM SET synchronous_standby_names = '*'";
+pub const WAIT_FOR_STANDBY: &str = "ALTER SYSTEM SET synchronous_standby_names = '*'";
 
-const IS_SYNC: &str = "SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'";
+/// It does.
+pub const IS_SYNC: &str = "SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'";
 
 /// While there is a row, a batch with a message that begins with "stop" stays in its transaction, with
 /// all its rows.

@@ -11,7 +11,7 @@ use crate::relay::{Relay, Toward};
 use crate::team::People;
 
 /// Everything that happens, in turn.
-pub const EVENTS: [&str; 15] = [
+pub const EVENTS: [&str; 17] = [
     "a node killed",
     "the leader killed",
     "the leader ended",
@@ -21,6 +21,8 @@ pub const EVENTS: [&str; 15] = [
     "a node cut off its database one way",
     "the leader cut off the others",
     "the leader cut off the others one way",
+    "the leader cut off everything",
+    "the leader cut off everything one way",
     "everything slow",
     "a node's clock set",
     "the leader's clock set",
@@ -80,6 +82,24 @@ impl Nemesis<'_> {
                 link.cut_toward(one_of(dice));
                 lasts(time);
                 mend([link], dice);
+            }
+            "the leader cut off everything" => {
+                let ways = machines.ways_of(leader);
+                ways.clone().for_each(Relay::cut);
+                lasts(time);
+                mend(ways, dice);
+            }
+            "the leader cut off everything one way" => {
+                let (of_nodes, of_servers) = match one_of(dice) {
+                    // It hears nothing.
+                    Toward::Server => (Toward::Server, Toward::Client),
+                    // Nobody hears it.
+                    Toward::Client => (Toward::Client, Toward::Server),
+                };
+                machines.links[leader].cut_toward(of_nodes);
+                machines.pair.ways[leader].iter().for_each(|way| way.cut_toward(of_servers));
+                lasts(time);
+                mend(machines.ways_of(leader), dice);
             }
             "everything slow" => {
                 let delay = Duration::from_millis(1 + dice.below(30));
@@ -162,6 +182,6 @@ fn one_of(dice: &mut Dice) -> Toward {
 }
 
 /// What happens lasts for a while.
-fn lasts(time: Duration) {
+pub fn lasts(time: Duration) {
     thread::sleep(time);
 }

@@ -5,6 +5,7 @@
 //!
 //! `PAPO_SECONDS`: for how long, 30 if it is not set. `PAPO_SEED` as ever.
 
+mod cuts;
 mod events;
 mod people;
 
@@ -16,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::machines::Machines;
-use crate::process::{Client, Dice, Entry};
+use crate::process::{Client, Dice, Entry, Papod};
 use crate::team::People;
 use events::{EVENTS, Nemesis};
 use people::{
@@ -32,22 +33,46 @@ fn nothing_is_lost_twice_or_backwards_whatever_fails() {
     let (mut dice, seed) = Dice::from_environment();
     println!("PAPO_SEED={seed}");
     let machines = Machines::start();
-    machines.nodes[0].until_logged("this node leads");
-    let sessions: Vec<Client> =
-        (0..PEOPLE).map(|n| machines.nodes[n % 3].register(&handle(n))).collect();
-    let mut founder = machines.nodes[0].login_quietly(&handle(0));
+    let people = &people_on(&machines.nodes);
+    let world = &World::new(people);
+    let mut nemesis = Nemesis { machines, people, happened: Default::default() };
+    let until = Instant::now() + Duration::from_secs(time);
+    // Everything in turn, from anywhere on: a short run has a part of it.
+    let mut event = dice.below(EVENTS.len() as u64) as usize;
+    let written = history(world, Dice::new(dice.below(u64::MAX)), || {
+        while Instant::now() < until {
+            nemesis.happen(event, &mut dice);
+            event = (event + 1) % EVENTS.len();
+        }
+    });
+    nemesis.machines.stop();
+    let confirmed = written.iter().filter(|it| it.id.is_some()).count();
+    println!("{confirmed} messages were confirmed, {} are not known", written.len() - confirmed);
+    for (event, count) in EVENTS.iter().zip(nemesis.happened) {
+        println!("{event}: {count} times");
+    }
+}
+
+/// The accounts and groups of everybody, who have sessions on these nodes.
+fn people_on(nodes: &[Papod]) -> People {
+    nodes[0].until_logged("this node leads");
+    let sessions: Vec<Client> = (0..PEOPLE).map(|n| nodes[n % 3].register(&handle(n))).collect();
+    let mut founder = nodes[0].login_quietly(&handle(0));
     for (name, members) in GROUPS {
         let others: Vec<String> = (1..members).map(handle).collect();
         founder.say(&format!("GROUP NEW {name} {}", others.join(" ")));
         founder.expect(&format!("OK GROUP NEW {name}"));
     }
     drop((founder, sessions));
-    let addresses = Mutex::new(machines.nodes.iter().map(|node| node.address).collect());
+    let addresses = Mutex::new(nodes.iter().map(|node| node.address).collect());
     let (enough, confirmed) = Default::default();
-    let people = &People { addresses, enough, confirmed, patience: PATIENCE };
-    let world = &World::new(people);
-    let mut nemesis = Nemesis { machines, people, happened: Default::default() };
-    let until = Instant::now() + Duration::from_secs(time);
+    People { addresses, enough, confirmed, patience: PATIENCE }
+}
+
+/// Has everybody write, read and ask until `meanwhile` is over, and checks what has become of it.
+/// Returns what was written.
+fn history(world: &World, mut dice: Dice, meanwhile: impl FnOnce()) -> Vec<WrittenMessage> {
+    let people = world.people;
     let (written, watched, asked) = thread::scope(|scope| {
         let _over = Over(world);
         let mut next = || Dice::new(dice.below(u64::MAX));
@@ -59,12 +84,7 @@ fn nothing_is_lost_twice_or_backwards_whatever_fails() {
         let begin = |(n, dice)| scope.spawn(move || people::ask(world, n, dice));
         let askers: Vec<_> = each.map(|n| (n, next())).map(begin).collect();
         people.progress(50);
-        // Everything in turn, from anywhere on: a short run has a part of it.
-        let mut event = dice.below(EVENTS.len() as u64) as usize;
-        while Instant::now() < until {
-            nemesis.happen(event, &mut dice);
-            event = (event + 1) % EVENTS.len();
-        }
+        meanwhile();
         people.enough.store(true, Ordering::SeqCst);
         let written: Vec<_> = writers.into_iter().map(|it| it.join().unwrap()).collect();
         people.log_in(&mut 0, &handle(0), " quiet").send("#all", LAST);
@@ -87,12 +107,7 @@ fn nothing_is_lost_twice_or_backwards_whatever_fails() {
         assert_eq!(shown, logs[n], "what SYNC has shown to {}", handle(n));
     }
     check_receipts(world, watched, &logs);
-    nemesis.machines.stop();
-    let confirmed = written.iter().filter(|it| it.id.is_some()).count();
-    println!("{confirmed} messages were confirmed, {} are not known", written.len() - confirmed);
-    for (event, count) in EVENTS.iter().zip(nemesis.happened) {
-        println!("{event}: {count} times");
-    }
+    written
 }
 
 /// Lets all threads end if this one fails.
