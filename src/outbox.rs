@@ -15,6 +15,7 @@ use atomic_waker::AtomicWaker;
 
 use crate::entry::{EntryId, MoveNumber};
 use crate::limits;
+use crate::name::Handle;
 use crate::origin::Origin;
 use crate::wire::rows::Bye;
 pub use block::{Block, Withdrawal};
@@ -22,6 +23,8 @@ pub use block::{Block, Withdrawal};
 pub struct Outbox {
     state: Mutex<OutboxState>,
     waker: AtomicWaker,
+    /// See [`Outbox::origin`].
+    origin: Origin,
     /// Bytes of entries and receipts that may wait.
     room: u32,
     /// See [`Outbox::proved`].
@@ -33,9 +36,9 @@ pub struct Outbox {
 }
 
 impl Default for Outbox {
-    /// An outbox with room for [`limits::OUTBOX`] bytes.
+    /// An outbox of a session of this machine, with room for [`limits::OUTBOX`] bytes.
     fn default() -> Outbox {
-        Outbox::new(limits::OUTBOX)
+        Outbox::new(limits::OUTBOX, Origin::User(0))
     }
 }
 
@@ -49,33 +52,31 @@ struct OutboxState {
     /// The last message that the session sent, 0 if there is none.
     sent: EntryId,
     behind: Option<Box<Watermark>>,
-    /// The session's own entries and moves while it was behind.
-    own: Option<Box<Own>>,
-    unspent: Option<Box<Unspent>>,
-    /// See [`Drained::forwarded`].
-    forwarded: u64,
-    /// Messages that were deleted since the session last looked, each with the mark that did it.
-    deleted: Vec<(EntryId, EntryId)>,
+    rare: Option<Box<Rare>>,
     bye: Option<Bye>,
     /// See [`Outbox::cut`].
     is_cut: bool,
-    /// See [`Outbox::owner`].
-    owner: Box<str>,
-    /// See [`Outbox::origin`].
-    origin: Option<Origin>,
+    /// The handle of the session's account, once it has logged in.
+    handle: Option<Handle>,
     /// Closed: entries and receipts no longer fit.
     closed: bool,
     /// Something was put in since the last [`Outbox::take`].
     changed: bool,
 }
 
-/// A session's own entries and moves while it was behind. The log has them, but they are left out
-/// when the session pages it.
+/// What most sessions never have. Apart, since thousands are idle.
 #[derive(Default)]
-struct Own {
-    entries: Vec<EntryId>,
-    /// Moves of its account's read cursor.
-    moves: Vec<MoveNumber>,
+struct Rare {
+    /// The session's own entries while it was behind. The log has them, but they are left out when
+    /// the session pages it.
+    own_entries: Vec<EntryId>,
+    /// Likewise its moves of its account's read cursor.
+    own_moves: Vec<MoveNumber>,
+    unspent: Option<Unspent>,
+    /// See [`Drained::forwarded`].
+    forwarded: u64,
+    /// Messages that were deleted since the session last looked, each with the mark that did it.
+    deleted: Vec<(EntryId, EntryId)>,
 }
 
 /// A refund to the session's account: its rates were charged when a command came in that could not
@@ -147,14 +148,16 @@ pub struct Drained {
 }
 
 impl Outbox {
-    /// The session falls behind once `room` bytes of entries and receipts are waiting.
-    pub fn new(room: usize) -> Outbox {
+    /// The session comes from `origin`, and falls behind once `room` bytes of entries and receipts
+    /// are waiting.
+    pub fn new(room: usize, origin: Origin) -> Outbox {
         // A connection holds few fields, and small ones: thousands are idle.
         let room = u32::try_from(room).unwrap_or(u32::MAX);
         let (proved, lost_moves) = (AtomicI64::new(0), AtomicU32::new(0));
         Outbox {
             state: Mutex::default(),
             waker: AtomicWaker::new(),
+            origin,
             room,
             proved,
             lost_moves,
@@ -162,25 +165,31 @@ impl Outbox {
         }
     }
 
-    /// The session's account and origin, as fields of a log line: `from=192.0.2.7 handle=ana`.
-    pub fn owner(&self) -> Box<str> {
-        self.state().owner.clone()
+    /// Where the session comes from.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// The handle of the session's account, also after the session has left it.
+    pub fn owner(&self) -> Option<Handle> {
+        self.state().handle.clone()
+    }
+
+    /// The same while the session is logged in.
+    pub fn handle(&self) -> Option<Handle> {
+        let state = self.state();
+        state.handle.clone().filter(|_| !state.closed)
+    }
+
+    /// Whether the session is logged in.
+    pub fn has_handle(&self) -> bool {
+        let state = self.state();
+        state.handle.is_some() && !state.closed
     }
 
     /// Sets what [`Outbox::owner`] returns.
-    pub fn set_owner(&self, fields: String) {
-        self.state().owner = fields.into();
-    }
-
-    /// Where the session comes from, as limits count it ([`Origin::rate_key`]); `None` before it has
-    /// logged in.
-    pub fn origin(&self) -> Option<Origin> {
-        self.state().origin
-    }
-
-    /// Sets what [`Outbox::origin`] returns.
-    pub fn set_origin(&self, origin: Option<Origin>) {
-        self.state().origin = origin;
+    pub fn set_handle(&self, handle: Handle) {
+        self.state().handle = Some(handle);
     }
 
     fn state(&self) -> MutexGuard<'_, OutboxState> {
@@ -257,9 +266,11 @@ impl Outbox {
         let mut state = self.state();
         state.answered += drained.answered;
         state.sent = sent.unwrap_or(state.sent);
-        state.forwarded += drained.forwarded;
+        if drained.forwarded > 0 {
+            state.rare().forwarded += drained.forwarded;
+        }
         if let Some(Unspent { bytes, groups }) = drained.unspent {
-            let unspent = state.unspent.get_or_insert_default();
+            let unspent = state.rare().unspent.get_or_insert_default();
             unspent.bytes += bytes;
             unspent.groups += groups;
         }
@@ -296,7 +307,7 @@ impl Outbox {
                 *block = instead;
             }
         }
-        state.deleted.push((withdrawal.message, withdrawal.mark));
+        state.rare().deleted.push((withdrawal.message, withdrawal.mark));
         self.has_deleted.store(true, Ordering::Release);
         state.mark_changed()
     }
@@ -309,13 +320,13 @@ impl Outbox {
         }
         let mut state = self.state();
         self.has_deleted.store(false, Ordering::Release);
-        std::mem::take(&mut state.deleted)
+        state.rare.as_mut().map(|rare| std::mem::take(&mut rare.deleted)).unwrap_or_default()
     }
 
     /// Records an entry that the session wrote while it was behind, which is left out when it pages
     /// the log.
     pub fn authored(&self, id: EntryId) {
-        self.state().own.get_or_insert_default().entries.push(id);
+        self.state().rare().own_entries.push(id);
     }
 
     /// Ends the session once everything in the outbox has been sent. The first reason wins.
@@ -368,25 +379,27 @@ impl Outbox {
             items: std::mem::take(&mut state.items),
             answered: std::mem::take(&mut state.answered),
             behind: state.behind.take().map(|at| *at),
-            unspent: state.unspent.take().map(|unspent| *unspent),
-            forwarded: std::mem::take(&mut state.forwarded),
+            unspent: state.rare.as_mut().and_then(|rare| rare.unspent.take()),
+            forwarded: state.rare.as_mut().map_or(0, |rare| std::mem::take(&mut rare.forwarded)),
         }
     }
 
     /// Takes out the entries that the session wrote itself while it was behind.
     pub fn take_authored(&self) -> Vec<EntryId> {
-        self.state().own.as_mut().map(|own| std::mem::take(&mut own.entries)).unwrap_or_default()
+        let mut state = self.state();
+        state.rare.as_mut().map(|rare| std::mem::take(&mut rare.own_entries)).unwrap_or_default()
     }
 
     /// Records a move of the read cursor that the session asked for while it was behind, whose
     /// receipt is left out when it catches up.
     pub fn moved(&self, number: MoveNumber) {
-        self.state().own.get_or_insert_default().moves.push(number);
+        self.state().rare().own_moves.push(number);
     }
 
     /// Takes out the moves that the session asked for while it was behind.
     pub fn take_moved(&self) -> Vec<MoveNumber> {
-        self.state().own.as_mut().map(|own| std::mem::take(&mut own.moves)).unwrap_or_default()
+        let mut state = self.state();
+        state.rare.as_mut().map(|rare| std::mem::take(&mut rare.own_moves)).unwrap_or_default()
     }
 
     /// The session's account has been shown all receipts up to this move. The session sets it; the
@@ -416,14 +429,14 @@ impl Outbox {
     /// Refunds what was charged for something that could not be recorded.
     pub fn give_back(&self, Unspent { bytes, groups }: Unspent) {
         let mut state = self.state();
-        let unspent = state.unspent.get_or_insert_default();
+        let unspent = state.rare().unspent.get_or_insert_default();
         unspent.bytes += bytes;
         unspent.groups += groups;
     }
 
     /// Notes that the session has forwarded a text of so many bytes.
     pub fn forwarded(&self, bytes: u64) {
-        self.state().forwarded += bytes;
+        self.state().rare().forwarded += bytes;
     }
 
     /// Why the session must end, if it must.
@@ -438,7 +451,8 @@ impl Outbox {
 
     /// Reopens a closed outbox, for a session that logged out again.
     pub fn reopen(&self) {
-        self.state().closed = false;
+        let mut state = self.state();
+        (state.closed, state.handle) = (false, None);
     }
 
     /// Takes out everything and closes the outbox: entries and receipts no longer fit.
@@ -449,6 +463,10 @@ impl Outbox {
 }
 
 impl OutboxState {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     fn mark_changed(&mut self) -> bool {
         !std::mem::replace(&mut self.changed, true)
     }

@@ -16,7 +16,6 @@ use super::who::Login;
 use crate::chat::OnceKey;
 use crate::entry::SessionId;
 use crate::limits;
-use crate::live_limits::Limit;
 use crate::outbox::Outbox;
 use crate::session::{Peer, PipeEnd, Services, Session, Socket, Stream, pipe};
 use crate::wire::help::ListenerKind;
@@ -70,12 +69,12 @@ impl Admission {
 }
 
 fn enter(services: &Services, peer: Peer) -> Option<(SessionId, Arc<Outbox>)> {
-    let outbox = Arc::new(Outbox::new(services.limits.size(Limit::Waiting)));
     let now = services.clock.now();
-    let entered = services.roster.enter(peer, ListenerKind::Network, &outbox, now);
-    let is_refused = entered.is_none() || matches!(outbox.bye(), Some(Bye::TooMany | Bye::Kicked));
+    let entered = services.roster.enter(peer, ListenerKind::Network, now);
+    let bye = entered.as_ref().map(|(_, outbox)| outbox.bye());
+    let is_refused = matches!(bye, None | Some(Some(Bye::TooMany | Bye::Kicked)));
     services.counters.refused.add(u64::from(is_refused));
-    Some((entered?, outbox))
+    entered
 }
 
 impl Drop for Admission {

@@ -17,8 +17,8 @@ use crate::origin::Origin;
 /// An account, as far as it asks from one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Party {
-    /// As limits count it ([`Origin::rate_key`]); `None`: not known.
-    pub(super) origin: Option<Origin>,
+    /// As limits count it ([`Origin::rate_key`]).
+    pub(super) origin: Origin,
     pub(super) account: AccountId,
 }
 
@@ -104,8 +104,8 @@ struct ActiveOrigin {
 
 /// See the module documentation.
 pub(super) struct Flows {
-    origins: Level<Option<Origin>>,
-    sources: FxHashMap<Option<Origin>, ActiveOrigin>,
+    origins: Level<Origin>,
+    sources: FxHashMap<Origin, ActiveOrigin>,
 }
 
 impl Flows {
@@ -189,7 +189,7 @@ impl Flows {
     /// will: as if all turns cost the same. Of no more addresses than a batch has turns for.
     pub(super) fn ahead(&self) -> impl Iterator<Item = Party> {
         let origins = self.origins.turns.values().take(limits::BATCH / limits::FIRST_TURN);
-        let mut rows: Vec<(Option<Origin>, Values<Standing, AccountId>)> = origins
+        let mut rows: Vec<(Origin, Values<Standing, AccountId>)> = origins
             .filter_map(|origin| Some((*origin, self.sources.get(origin)?.accounts.turns.values())))
             .collect();
         let mut at = 0;

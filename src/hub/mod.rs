@@ -43,7 +43,6 @@ use crate::entry::{
     AccountId, Clock, ConversationId, DeviceNumber, EntryId, Key, Millis, MoveNumber, SessionId,
 };
 use crate::node_report::NodeEvent;
-use crate::origin::Origin;
 use crate::outbox::{Outbox, Watermark};
 use crate::store::{Cause, Error, Newest, Writer};
 use crate::wire::{refusal::Refusal, request::Events};
@@ -158,15 +157,11 @@ impl Hub {
 /// A session as the hub sees it.
 struct Seat {
     account: AccountId,
-    /// See [`Party::origin`].
-    origin: Option<Origin>,
     outbox: Arc<Outbox>,
     /// What it was opened with.
     key: Key,
     /// The device as which it logged in.
-    device: Option<DeviceNumber>,
-    /// Of a device: the newest move told to it.
-    due: MoveNumber,
+    device: Option<Box<SeatedDevice>>,
     /// Which events it is sent.
     events: Events,
     /// Entries and receipts are pushed to it; else it reads them from the log.
@@ -174,11 +169,16 @@ struct Seat {
     /// It has been sent `LIVE`, so its account is online. Never set for one that only watches.
     online: bool,
     /// Its `WAIT`, if it has one.
-    awaits: Option<Awaits>,
+    awaits: Option<Box<Awaits>>,
     /// Its key was revoked: it is about to be disconnected, and its acts are refused.
     revoked: bool,
-    /// What operators said while it was not pushed to, up to two lines of the greatest length.
-    notices: Vec<u8>,
+}
+
+/// The device of a session.
+struct SeatedDevice {
+    number: DeviceNumber,
+    /// The newest move told to it.
+    due: MoveNumber,
 }
 
 /// An account with sessions.
@@ -204,7 +204,8 @@ struct HubState {
     not_before: Option<Millis>,
     /// When this batch began.
     now: Millis,
-    seats: FxHashMap<SessionId, Seat>,
+    /// Boxed, since up to half of the map's slots are empty.
+    seats: FxHashMap<SessionId, Box<Seat>>,
     online: FxHashMap<AccountId, Presence>,
     /// Every `WAIT`, by conversation.
     watches: FxHashMap<ConversationId, Watches>,
@@ -224,6 +225,9 @@ struct HubState {
     told: Watermark,
     /// The encoded entries that are about to be told.
     lines: Vec<u8>,
+    /// What operators said to sessions while they were not pushed to, up to two lines of the greatest
+    /// length.
+    notices: FxHashMap<SessionId, Vec<u8>>,
     /// Outboxes whose sessions have to be woken.
     to_wake: Vec<Arc<Outbox>>,
     /// Number of lookups for the work in hand.
@@ -294,6 +298,7 @@ impl HubState {
             unkept: Unkept::default(),
             told: Watermark { entries: newest.entry, moves: newest.moved },
             lines: Vec::new(),
+            notices: FxHashMap::default(),
             to_wake: Vec::new(),
             looked_up: 0,
             owed: FxHashMap::default(),
@@ -317,7 +322,7 @@ impl HubState {
         while !(ended && self.queue.is_empty()) {
             let (busy, seats) = (!self.leaving.is_empty(), &self.seats);
             let time = self.agenda.wait(self.clock.now());
-            if self.queue.begin(busy, time, |s| seats.get(&s).map(Seat::party)).is_err() {
+            if self.queue.begin(busy, time, |s| seats.get(&s).map(|seat| seat.party())).is_err() {
                 return None;
             }
             if let Some(cause) = self.is_superseded() {

@@ -20,7 +20,7 @@ fn long(session: u64) -> Work {
 
 /// Each session is one of an account of its own; those of a hundred come from one address.
 fn party(session: SessionId) -> Option<Party> {
-    let origin = Some(Origin::User((session.0 / 100) as u32));
+    let origin = Origin::User((session.0 / 100) as u32);
     Some(Party { origin, account: AccountId(session.0 as i64) })
 }
 

@@ -6,7 +6,8 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::flows::Party;
-use super::{Entered, HubState, Presence, Seat};
+use super::watch::Awaits;
+use super::{Entered, HubState, Presence, Seat, SeatedDevice};
 use crate::chat::{Act, Batch, Effect, Who};
 use crate::entry::{
     AccountId, DeviceNumber, EntryKind, Key, Millis, MoveNumber, SessionId, TokenId,
@@ -105,26 +106,23 @@ impl HubState {
         let number = device.map(|(number, _)| number);
         let alike = device.filter(|(_, is_new)| !is_new).map(|(number, _)| number);
         let here = presence.sessions.iter().filter_map(|s| self.seats.get(s));
-        let here = here.filter(|seat| seat.online && seat.device == alike);
+        let here = here.filter(|seat| seat.online && seat.device() == alike);
         let shown = here.map(|seat| seat.shown(seat.outbox.proved(), presence.due, upto.moves));
         let shown = shown.max().unwrap_or_default();
         presence.sessions.push(session);
         let seat = Seat {
             account,
-            origin: outbox.origin(),
             outbox,
             key,
-            device: number,
-            due: upto.moves,
+            device: number.map(|number| Box::new(SeatedDevice { number, due: upto.moves })),
             events,
             pushes: false,
             online: false,
             awaits: None,
             revoked: false,
-            notices: Vec::new(),
         };
         self.tally.behind += u64::from(seat.is_behind());
-        self.seats.insert(session, seat);
+        self.seats.insert(session, Box::new(seat));
         #[cfg(feature = "postgres")]
         if let Some(doors) = &mut self.doors {
             doors.note(session);
@@ -144,8 +142,8 @@ impl HubState {
             // are dropped here and not by the session, which may fall behind again before it looks.
             seat.outbox.take_authored();
             seat.outbox.take_moved();
-            if !seat.notices.is_empty() {
-                seat.outbox.push_notices(&std::mem::take(&mut seat.notices), upto);
+            if let Some(notices) = self.notices.remove(&session) {
+                seat.outbox.push_notices(&notices, upto);
                 self.to_wake.push(seat.outbox.clone());
             }
             return None;
@@ -164,13 +162,14 @@ impl HubState {
             None => self.told.moves,
         };
         let upto = fell.map_or(upto, |fell| fell.min(upto));
-        self.shown(seat.account, seat.device, upto, Some(self.now));
+        self.shown(seat.account, seat.device(), upto, Some(self.now));
     }
 
     /// Removes a session's seat, its `WAIT` and its presence.
-    pub(super) fn vacate(&mut self, session: SessionId) -> Option<Seat> {
+    pub(super) fn vacate(&mut self, session: SessionId) -> Option<Box<Seat>> {
         let seat = self.seats.remove(&session)?;
         self.prepared.remove(&session);
+        self.notices.remove(&session);
         self.tally.behind -= u64::from(seat.is_behind());
         if let Some(presence) = self.online.get_mut(&seat.account) {
             presence.sessions.retain(|s| *s != session);
@@ -183,7 +182,7 @@ impl HubState {
         if let Some(doors) = &mut self.doors {
             doors.forget(session);
         }
-        if let Some(awaits) = seat.awaits {
+        if let Some(awaits) = seat.awaits() {
             self.drop_watch(session, awaits);
         }
         Some(seat)
@@ -264,11 +263,19 @@ pub(super) fn charged(act: &Act) -> Unspent {
 
 impl Seat {
     pub(super) fn party(&self) -> Party {
-        Party { origin: self.origin, account: self.account }
+        Party { origin: self.outbox.origin().rate_key(), account: self.account }
     }
 
     pub(super) fn who(&self, session: SessionId) -> Who {
-        Who { session, account: self.account, key: self.key, device: self.device }
+        Who { session, account: self.account, key: self.key, device: self.device() }
+    }
+
+    pub(super) fn awaits(&self) -> Option<Awaits> {
+        self.awaits.as_deref().copied()
+    }
+
+    pub(super) fn device(&self) -> Option<DeviceNumber> {
+        self.device.as_ref().map(|device| device.number)
     }
 
     /// Whether it is noted what the session does itself: it has to leave that out of what it reads
@@ -287,7 +294,7 @@ impl Seat {
     /// `told`. If it has proved all that the account was due, no later move had a receipt for the
     /// account. A device is due more: what other sessions of its account have read.
     fn shown(&self, proved: MoveNumber, due: MoveNumber, told: MoveNumber) -> MoveNumber {
-        let due = if self.device.is_some() { self.due } else { due };
+        let due = self.device.as_ref().map_or(due, |device| device.due);
         if self.pushes && proved >= due { told } else { proved }
     }
 }

@@ -266,7 +266,9 @@ impl HubState {
             let is_told = |seat: &Seat| *account == who.account || seat.events != Events::Watch;
             for session in presence.sessions.iter().filter(|s| **s != who.session) {
                 if let Some(seat) = self.seats.get_mut(session).filter(|seat| is_told(seat)) {
-                    seat.due = number;
+                    if let Some(device) = &mut seat.device {
+                        device.due = number;
+                    }
                     push(&mut self.seats, *session, &mut self.to_wake, &mut self.tally, |o| {
                         o.push_receipt(line, number, at)
                     });
@@ -287,11 +289,11 @@ impl HubState {
         for session in &sessions {
             let (seats, to_wake) = (&mut self.seats, &mut self.to_wake);
             let push_line = |outbox: &Outbox| outbox.push_notices(&line, at);
-            if !push(seats, *session, to_wake, &mut self.tally, push_line)
-                && let Some(seat) = self.seats.get_mut(session)
-                && seat.notices.len() < limits::LINE
-            {
-                seat.notices.extend_from_slice(&line);
+            if !push(seats, *session, to_wake, &mut self.tally, push_line) {
+                let notices = self.notices.entry(*session).or_default();
+                if notices.len() < limits::LINE {
+                    notices.extend_from_slice(&line);
+                }
             }
         }
         sessions.len()
@@ -313,7 +315,7 @@ impl HubState {
             self.seats.get(session).is_some_and(|seat| match which {
                 Ended::By(Key::Password) => seat.key == Key::Password && *session != who.session,
                 Ended::By(key) => seat.key == key,
-                Ended::Device(number) => seat.device == Some(number),
+                Ended::Device(number) => seat.device() == Some(number),
                 Ended::All => true,
             })
         };
@@ -351,7 +353,9 @@ fn log_key_change(who: Who, outbox: &Outbox, reply: &Reply) {
         Reply::Linked { user, on: false } => ("uid-unlink", format!(" uid={user}")),
         _ => return,
     };
-    log::info!("{event} session={} {}{field}", who.session.0, outbox.owner());
+    let (session, from) = (who.session.0, outbox.origin());
+    let handle = outbox.owner().map_or_else(String::new, |handle| format!(" handle={handle}"));
+    log::info!("{event} session={session} from={from}{handle}{field}");
 }
 
 impl Run {
@@ -365,7 +369,7 @@ impl Run {
 /// Pushes to a session if it is live. If there is no room for that, the session falls behind.
 /// Returns whether the push is in its outbox.
 fn push(
-    seats: &mut FxHashMap<SessionId, Seat>,
+    seats: &mut FxHashMap<SessionId, Box<Seat>>,
     session: SessionId,
     to_wake: &mut Vec<Arc<Outbox>>,
     tally: &mut Tally,

@@ -97,7 +97,7 @@ impl HubState {
                     self.pending.push(Pending::Waited(session, awaits));
                 }
                 if let Some(seat) = self.seats.get_mut(&session) {
-                    seat.awaits = Some(awaits);
+                    seat.awaits = Some(Box::new(awaits));
                 }
                 let (author, awaited, begun) = (who.account, count, self.chat.said());
                 let watch = Watch { author, pos, other, awaited, begun };
@@ -150,7 +150,7 @@ impl HubState {
 
     /// Ends a session's watch with a refusal, if it has one.
     pub(super) fn end_watch(&mut self, session: SessionId, why: Refusal) {
-        if let Some(awaits) = self.seats.get(&session).and_then(|seat| seat.awaits) {
+        if let Some(awaits) = self.seats.get(&session).and_then(|seat| seat.awaits()) {
             self.drop_watch(session, awaits);
             self.answer_watch(session, Err(why));
         }
@@ -221,7 +221,7 @@ impl HubState {
     /// To be called when the batch in which a session's watch began is on disk: all later effects
     /// count.
     pub(super) fn watch_stands(&mut self, session: SessionId) {
-        let Some(awaits) = self.seats.get(&session).and_then(|seat| seat.awaits) else { return };
+        let Some(awaits) = self.seats.get(&session).and_then(|seat| seat.awaits()) else { return };
         let watches = self.watches.get_mut(&awaits.conversation);
         let lane = watches.map(|watches| watches.lane(awaits.until));
         if let Some(watch) = lane.and_then(|lane| lane.get_mut(&(awaits.id, session))) {
@@ -231,7 +231,7 @@ impl HubState {
 
     /// Answers a session whose watch is satisfied.
     pub(super) fn answer_waited(&mut self, session: SessionId, awaits: Awaits) {
-        let is_on = self.seats.get(&session).is_some_and(|seat| seat.awaits == Some(awaits));
+        let is_on = self.seats.get(&session).is_some_and(|seat| seat.awaits() == Some(awaits));
         // A member who was added again meanwhile is awaited again, so this may not hold any more.
         if is_on && self.awaited(session, awaits) == Some(0) {
             self.drop_watch(session, awaits);

@@ -18,7 +18,6 @@ use crate::door::{HttpConnection, HttpServices};
 use crate::limits;
 use crate::live_limits::Limit;
 use crate::origin::Origin;
-use crate::outbox::Outbox;
 use crate::session::{Accepted, Certificates, Peer, Services, Session, Socket, Stream};
 use crate::wire::rows::Bye;
 
@@ -229,25 +228,17 @@ impl Door {
         if http {
             return self.welcome_by_http(stream, peer);
         }
-        let outbox = Arc::new(Outbox::new(self.services.limits.size(Limit::Waiting)));
         let now = self.services.clock.now();
-        let Some(id) = self.services.roster.enter(peer, kind, &outbox, now) else {
+        let Some((id, outbox)) = self.services.roster.enter(peer, kind, now) else {
             self.services.counters.refused.add(1);
             return;
         };
         log::debug!("session {}: from {peer}", id.0);
         self.services.counters.refused.add(u64::from(outbox.bye() == Some(Bye::TooMany)));
         let session = Session::new(id, self.services.clone(), stream, kind, outbox);
-        let services = self.services.clone();
-        let task = async move {
-            // A panic ends only its session.
-            if AssertUnwindSafe(session.run()).catch_unwind().await.is_err() {
-                services.counters.panicked(&format!("session {}", id.0));
-            }
-            services.roster.leave(id);
-        };
-        self.executor.spawn(task).detach();
+        self.executor.spawn(session.run_apart()).detach();
     }
+
     /// The same for one that speaks HTTP, which sees to the roster itself.
     fn welcome_by_http(&self, stream: Stream, peer: Peer) {
         let Some(connection) = HttpConnection::new(self.http.clone(), stream, peer) else { return };

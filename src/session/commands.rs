@@ -27,12 +27,12 @@ impl Session {
                     self.spoil();
                 }
                 if sink {
-                    self.mode = Mode::Refused(Box::new(refusal));
+                    self.mode = Some(Box::new(Mode::Refused(refusal)));
                 }
                 Ok(())
             }
             Held::EndOfTalk => {
-                self.mode = Mode::Commands;
+                self.mode = None;
                 self.say(|out| Reply::Talking(None).write(out));
                 Ok(())
             }
@@ -262,14 +262,14 @@ impl Session {
         match self.may_write(&to).await {
             Ok(()) => {
                 let mode = if raw { Mode::Raw } else { Mode::Talk };
-                self.mode = mode(Box::new(to.clone()));
+                self.mode = Some(Box::new(mode(to.clone())));
                 Ok(Some(Reply::Talking(Some(to))))
             }
             Err(Halt::Refused(refusal)) => {
                 // A script's `TALK $to raw` with an empty variable becomes a TALK with someone
                 // called raw.
                 if raw || matches!(&to, Target::Person(handle) if handle.as_str() == "raw") {
-                    self.mode = Mode::Refused(Box::new(refusal.clone()));
+                    self.mode = Some(Box::new(Mode::Refused(refusal.clone())));
                 }
                 Err(refusal.into())
             }

@@ -140,7 +140,6 @@ impl Session {
     fn give_up(&mut self, in_order: bool) -> Option<(AccountId, Option<DeviceNumber>, MoveNumber)> {
         self.drop_put();
         let me = self.me.take()?;
-        self.services.roster.name(self.id, None);
         let left = self.outbox.close();
         let is_receipt = |item: &Outgoing| matches!(item, Outgoing::Receipts { .. });
         let unsent = self.output.items().chain(&left.items).any(is_receipt);

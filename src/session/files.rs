@@ -232,7 +232,7 @@ impl Session {
             Ok(first) => self.show_file(id, (file, from), first).await?,
             Err(e) => Err(e),
         };
-        self.me()?.shows = None;
+        self.me()?.shows = EntryId(0);
         match shown {
             Ok(()) => Ok(Some(Reply::FileShown { id, file })),
             Err(e) => Err(self.unreadable(me, id, &file, &e).await?),
@@ -249,7 +249,7 @@ impl Session {
         (file, mut at): (FileRef, u64),
         (mut open, mut bytes): (Box<dyn ContentReader>, Vec<u8>),
     ) -> Result<Result<(), Error>, Halt> {
-        self.me()?.shows = Some(id);
+        self.me()?.shows = id;
         let mut looked = self.services.clock.now();
         while !bytes.is_empty() {
             at += bytes.len() as u64;
@@ -264,7 +264,7 @@ impl Session {
                 Box::pin(self.refresh()).await?;
                 looked = now;
             }
-            if self.me()?.shows.is_none() {
+            if self.me()?.shows == EntryId(0) {
                 return Ok(Err(Error::new("it is not there any more")));
             }
             if at >= file.bytes {
@@ -283,7 +283,7 @@ impl Session {
     pub(super) fn stop_file(&mut self) {
         self.output.take_out_file(self.stream.taken());
         if let Some(me) = &mut self.me {
-            me.shows = None;
+            me.shows = EntryId(0);
         }
     }
 

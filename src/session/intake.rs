@@ -106,17 +106,18 @@ impl Session {
             && self.has_window_beside(acts.len(), all_bytes)
         {
             let (known, listener) = (self.me.is_some(), self.listener);
+            let (mode, has_ended) = (self.mode.as_deref(), self.lines.has_ended());
             let (parsed, bytes) = match self.lines.next_line() {
-                Next::Line(line) => (parse(line, &self.mode, known, listener), line.len()),
-                Next::TooLong(line) => (too_long(line, &self.mode), 0),
+                Next::Line(line) => (parse(line, mode, known, listener), line.len()),
+                Next::TooLong(line) => (too_long(line, mode), 0),
                 Next::Tls => (Parsed::Held(Held::Stranger(Bye::NotTls)), 0),
-                Next::Partial if self.ended => match self.lines.rest() {
-                    Some(line) => (parse(&line, &self.mode, known, listener), line.len()),
+                Next::Partial if has_ended => match self.lines.rest() {
+                    Some(line) => (parse(&line, mode, known, listener), line.len()),
                     None => break,
                 },
                 Next::Partial => break,
             };
-            let only = self.me.as_ref().and_then(|me| me.only.as_ref());
+            let only = self.me.as_ref().and_then(|me| me.only.as_deref());
             let parsed = match only {
                 Some(only) => only_to(only, parsed),
                 None => parsed,
@@ -184,11 +185,11 @@ impl Session {
         };
         let free = match act {
             Act::Advance { .. } | Act::AdvanceIn { .. } | Act::AdvanceAll { .. } => {
-                cost.min(me.free_moves)
+                cost.min(me.free_moves as usize)
             }
             _ => 0,
         };
-        me.free_moves -= free;
+        me.free_moves -= u32::try_from(free).unwrap_or(u32::MAX);
         let cost = cost - free;
         let is_entry = matches!(
             act,
@@ -319,13 +320,15 @@ fn is_about_last(act: &ActCommand) -> bool {
     }
 }
 
-fn parse(line: &[u8], mode: &Mode, known: bool, listener: ListenerKind) -> Parsed {
+fn parse(line: &[u8], mode: Option<&Mode>, known: bool, listener: ListenerKind) -> Parsed {
     let line = &*telnet::typed(line);
     if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
         return Parsed::Nothing;
     }
+    let Some(mode) = mode else {
+        return command(line, known, listener);
+    };
     let to = match mode {
-        Mode::Commands => return command(line, known, listener),
         Mode::Talk(_) if is_slash(line) => {
             let line = &line[1..];
             if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
@@ -340,8 +343,7 @@ fn parse(line: &[u8], mode: &Mode, known: bool, listener: ListenerKind) -> Parse
             }
             return parsed;
         }
-        Mode::Talk(to) => to,
-        Mode::Raw(to) => to,
+        Mode::Talk(to) | Mode::Raw(to) => to,
         Mode::Refused(refusal) => return refused("MSG", Refusal::clone(refusal)),
     };
     match line::text(line) {
@@ -432,7 +434,7 @@ fn only_to(only: &Target, parsed: Parsed) -> Parsed {
     Parsed::Held(Held::Refused { verb: verb.into(), refusal, sink })
 }
 
-fn too_long(line: &[u8], mode: &Mode) -> Parsed {
+fn too_long(line: &[u8], mode: Option<&Mode>) -> Parsed {
     let line = &*telnet::typed(line);
     // Whether it ends in `raw` is not known, so the text of a pipe may follow.
     let command = |line: &[u8]| {
@@ -441,9 +443,9 @@ fn too_long(line: &[u8], mode: &Mode) -> Parsed {
         Parsed::Held(Held::Refused { verb, refusal: Refusal::TooLong, sink })
     };
     match mode {
-        Mode::Commands => command(line),
-        Mode::Talk(_) if is_slash(line) => command(&line[1..]),
-        Mode::Refused(refusal) => refused("MSG", Refusal::clone(refusal)),
+        None => command(line),
+        Some(Mode::Talk(_)) if is_slash(line) => command(&line[1..]),
+        Some(Mode::Refused(refusal)) => refused("MSG", Refusal::clone(refusal)),
         _ => refused("MSG", Refusal::TooLong),
     }
 }

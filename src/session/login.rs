@@ -11,7 +11,7 @@ use super::warnings::Obstacle;
 use super::{End, Me, Proof, Session, tokens};
 use crate::chat::{Act, Newcomer, Order};
 use crate::config::Registration;
-use crate::entry::{AccountId, Key, MoveNumber};
+use crate::entry::{AccountId, EntryId, Key, MoveNumber};
 use crate::hub::{self, Entered, Work};
 use crate::limits;
 use crate::live_limits::Limit;
@@ -84,7 +84,6 @@ impl Session {
         }
         let name = name.unwrap_or_else(|| DisplayName::from(&handle));
         let secret = self.hash(password).await?;
-        self.outbox.set_origin(Some(from));
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Register {
             session: self.id,
@@ -152,7 +151,6 @@ impl Session {
         }
         let events = if only_writes { Events::Quiet } else { asked };
         let most = if self.is_limited { self.services.limits.size(Limit::Sessions) } else { 0 };
-        self.outbox.set_origin(Some(self.origin().rate_key()));
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Enter {
             session: self.id,
@@ -385,8 +383,7 @@ impl Session {
         events: Events,
         only: Option<Target>,
     ) {
-        self.services.roster.name(self.id, Some(handle.clone()));
-        self.outbox.set_owner(format!("from={} handle={handle}", self.origin()));
+        self.outbox.set_handle(handle.clone());
         self.deadline = None;
         if let Some(time) = self.services.idle {
             self.set_deadline(time, Bye::Idle);
@@ -399,7 +396,7 @@ impl Session {
             auto: false,
             events,
             receipts: events != Events::Quiet,
-            only,
+            only: only.map(Box::new),
             free_moves: 0,
             sent: None,
             proof: Proof::new(MoveNumber(0), self.services.clock.now()),
@@ -408,7 +405,7 @@ impl Session {
             behind: None,
             sync: None,
             put: None,
-            shows: None,
+            shows: EntryId(0),
         }));
     }
 

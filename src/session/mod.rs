@@ -33,7 +33,8 @@ mod running;
 mod search;
 mod secrets;
 mod sent;
-
+#[cfg(test)]
+mod size_tests;
 mod socket;
 mod stream;
 mod tls;
@@ -44,10 +45,12 @@ mod x509;
 
 use std::cell::RefCell;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use smol::Timer;
+use smol::future::FutureExt;
 
 pub use busy_line::BusyLine;
 pub use certificates::Certificates;
@@ -83,6 +86,7 @@ use intake::{Held, Pause};
 use output::Output;
 use proof::Proof;
 use sent::SentUpto;
+use waiting::TurnStart;
 use warnings::Obstacle;
 
 thread_local! {
@@ -122,7 +126,6 @@ pub struct Session {
     stream: Stream,
     /// Decides which verbs are served.
     listener: ListenerKind,
-    origin: Origin,
     /// Whether the limits on addresses and accounts apply to it.
     is_limited: bool,
     outbox: Arc<Outbox>,
@@ -131,7 +134,8 @@ pub struct Session {
     output: Output,
     /// The account, while logged in.
     me: Option<Box<Me>>,
-    mode: Mode,
+    /// How lines are parsed; `None`: as commands.
+    mode: Option<Box<Mode>>,
     /// A command that waits until all before it are answered.
     held: Option<Box<Held>>,
     /// Commands that the hub has not answered, and the size of their lines in bytes.
@@ -141,11 +145,8 @@ pub struct Session {
     patience: Option<Box<Patience>>,
     /// Runs while the account is over a rate: no more lines are parsed until it expires.
     brake: Option<Box<Timer>>,
-    /// The client has ended its input.
-    ended: bool,
     deadline: Option<Box<(Timer, Bye)>>,
-    /// When its current turn began.
-    turn: Instant,
+    turn: TurnStart,
 }
 
 /// However a session ends, even by a panic, the hub is notified that it has left.
@@ -171,9 +172,9 @@ struct Me {
     receipts: bool,
     /// The only target that the token which opened the session may write to; then nothing else is
     /// served but `PING` and `QUIT`.
-    only: Option<Target>,
+    only: Option<Box<Target>>,
     /// Free `ACK`s and `READ`s left; see [`limits::FREE_MOVES`].
-    free_moves: usize,
+    free_moves: u32,
     /// Last entries sent per conversation; `None` until something was sent.
     sent: Option<Box<SentUpto>>,
     proof: Proof,
@@ -187,8 +188,16 @@ struct Me {
     sync: Option<Box<Walk>>,
     /// What was put.
     put: Option<Box<files::Put>>,
-    /// The message whose file a `GET` shows, while it may.
-    shows: Option<EntryId>,
+    /// The message whose file a `GET` shows, while it may; 0: none.
+    shows: EntryId,
+}
+
+impl Me {
+    /// It was sent so many entries, whose `ACK`s and `READ`s are free.
+    fn may_move(&mut self, entries: usize) {
+        let free = u32::try_from(entries * limits::FREE_MOVES).unwrap_or(u32::MAX);
+        self.free_moves = self.free_moves.saturating_add(free);
+    }
 }
 
 /// How far a session that is served from the log has come.
@@ -207,16 +216,15 @@ struct Patience {
     look: Timer,
 }
 
-/// How lines are parsed.
+/// How lines are parsed that are no commands.
 enum Mode {
-    Commands,
     /// As a text for this target, unless it begins with a slash.
-    Talk(Box<Target>),
+    Talk(Target),
     /// As a text for this target, whatever it contains.
-    Raw(Box<Target>),
+    Raw(Target),
     /// As a text that is refused for this reason: lines after a refused `TALK … raw` were never
     /// meant as commands.
-    Refused(Box<Refusal>),
+    Refused(Refusal),
 }
 
 enum End {
@@ -252,7 +260,6 @@ impl Session {
         outbox: Arc<Outbox>,
     ) -> Box<Session> {
         let is_limited = services.roster.is_limited(id);
-        let origin = services.roster.origin(id);
         // One that is only sent `BYE too-many` does not count as let in.
         services.counters.connections.add(u64::from(outbox.bye().is_none()));
         services.counters.sessions.add(1);
@@ -261,28 +268,45 @@ impl Session {
             services,
             stream,
             listener,
-            origin,
             is_limited,
             outbox,
             lines: Lines::default(),
             telnet: Negotiation::default(),
             output: Output::default(),
             me: None,
-            mode: Mode::Commands,
+            mode: None,
             held: None,
             unanswered: 0,
             unanswered_bytes: 0,
             patience: None,
             brake: None,
-            ended: false,
             deadline: None,
-            turn: Instant::now(),
+            turn: TurnStart::at(Instant::now()),
         })
     }
 
-    /// Serves the connection to its end. Boxed: the future of an async fn holds an argument twice,
-    /// as passed and as moved, which would double its size.
-    pub async fn run(mut self: Box<Self>) {
+    /// Serves the connection to its end. Boxed, so that what holds the future stays small.
+    pub fn run(self: Box<Self>) -> impl Future<Output = ()> + Send {
+        // Not an async fn: that holds its argument twice, as passed and as moved.
+        let mut session = self;
+        async move { session.serve_to_the_end().await }
+    }
+
+    /// The same as a task of its own: a panic ends only this session, and it leaves the roster.
+    pub fn run_apart(self: Box<Self>) -> impl Future<Output = ()> + Send {
+        let mut session = self;
+        async move {
+            let done = AssertUnwindSafe(session.serve_to_the_end()).catch_unwind().await;
+            let (services, id) = (session.services.clone(), session.id);
+            if done.is_err() {
+                services.counters.panicked(&format!("session {}", id.0));
+            }
+            drop(session);
+            services.roster.leave(id);
+        }
+    }
+
+    async fn serve_to_the_end(&mut self) {
         self.say(|out| HelloLine::OURS.write(out));
         let Err(end) = self.serve().await;
         match end {
@@ -328,11 +352,12 @@ impl Session {
                 continue;
             }
             if self.output.is_empty() {
-                if self.me.as_ref().is_some_and(|me| me.behind.is_some()) && !self.ended {
+                if self.me.as_ref().is_some_and(|me| me.behind.is_some()) && !self.lines.has_ended()
+                {
                     Box::pin(self.page()).await?;
                     continue;
                 }
-                let done = self.ended && self.held.is_none() && self.unanswered == 0;
+                let done = self.lines.has_ended() && self.held.is_none() && self.unanswered == 0;
                 if done && self.lines.is_empty() {
                     return Err(End::Finished);
                 }
@@ -366,7 +391,7 @@ impl Session {
     /// afterwards: a Telnet client may be interrupted meanwhile, and needs its answer.
     fn may_read(&self) -> bool {
         let waits = self.patience.is_some() && self.lines.len() < limits::LINE;
-        !self.ended && (waits || (self.held.is_none() && self.has_window()))
+        !self.lines.has_ended() && (waits || (self.held.is_none() && self.has_window()))
     }
 
     /// Bytes of pending output at which no more commands are parsed.
@@ -394,10 +419,10 @@ impl Session {
         });
         match read {
             Ok(None) => {}
-            Ok(Some(0)) => self.ended = true,
+            Ok(Some(0)) => self.lines.end(),
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
                 self.lines.cut_off();
-                self.ended = true;
+                self.lines.end();
             }
             Err(e) => return Err(e.into()),
             Ok(Some(n)) => {
@@ -427,7 +452,7 @@ impl Session {
     }
 
     fn origin(&self) -> Origin {
-        self.origin
+        self.outbox.origin()
     }
 
     /// Warns of an obstacle that this connection ran into.

@@ -211,7 +211,7 @@ impl Session {
         self.stream.flush()?;
         for (message, mark) in self.outbox.take_deleted() {
             self.output.withdraw(self.stream.taken(), message, mark);
-            if self.me.as_ref().is_some_and(|me| me.shows == Some(message)) {
+            if self.me.as_ref().is_some_and(|me| me.shows == message) {
                 self.stop_file();
             }
         }
@@ -270,7 +270,7 @@ impl Session {
                 let peer = peer(&me.handle, &block.from, &block.to);
                 me.sent.get_or_insert_default().note(peer, block.last);
                 let entries = memchr::memchr_iter(b'\n', &block.lines).count();
-                me.free_moves += entries * limits::FREE_MOVES;
+                me.may_move(entries);
             }
         }
     }

@@ -119,7 +119,7 @@ impl Session {
 
     pub(super) fn say_rows(&mut self, rows: &[Entry]) {
         if let Some(me) = &mut self.me {
-            me.free_moves += rows.len() * limits::FREE_MOVES;
+            me.may_move(rows.len());
         }
         let mut lines = Vec::new();
         for row in rows {

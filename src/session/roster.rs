@@ -2,7 +2,6 @@
 //! number.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,7 +10,7 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 
 use super::bans::Bans;
-use super::socket::Peer;
+use super::socket::{Peer, Way};
 use super::warnings::{Obstacle, Warnings};
 use crate::entry::{Millis, SessionId};
 use crate::limits;
@@ -22,9 +21,6 @@ use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::wire::help::ListenerKind;
 use crate::wire::rows::Bye;
-
-/// The unspecified address, for connections that are not in the list.
-const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 pub struct Roster {
     allowed: Arc<LiveLimits>,
@@ -41,8 +37,7 @@ struct Connections {
     last: u64,
     /// Up to this id, nobody is waited for any more by [`Roster::end_logins`].
     timed: u64,
-    /// Boxed, since up to half of the map's slots are empty.
-    list: HashMap<SessionId, Box<Guest>>,
+    list: HashMap<SessionId, Guest>,
     /// Connections of each origin ([`Origin::rate_key`]), if that is limited.
     of: HashMap<Origin, usize>,
     /// How many in the list are only there to be sent `BYE too-many`.
@@ -50,11 +45,11 @@ struct Connections {
     closed: bool,
 }
 
+/// A connection. Small: a third of the list's slots is empty.
 struct Guest {
     outbox: Arc<Outbox>,
-    peer: Peer,
+    way: Way,
     since: Millis,
-    handle: Option<Handle>,
     /// When it was let in, in tenths of a second since the roster began, rounded up.
     entered: u32,
     /// It need not log in.
@@ -65,8 +60,12 @@ struct Guest {
 }
 
 impl Guest {
+    fn peer(&self) -> Peer {
+        Peer { origin: self.outbox.origin(), way: self.way }
+    }
+
     fn is_waited_for(&self) -> bool {
-        self.handle.is_none() && !self.is_operator
+        !self.is_operator && !self.outbox.has_handle()
     }
 }
 
@@ -88,23 +87,23 @@ impl Roster {
     /// Whether the limits on addresses and accounts apply to a connection.
     pub fn is_limited(&self, id: SessionId) -> bool {
         let connections = self.connections();
-        connections.list.get(&id).is_none_or(|guest| self.limits(guest.peer))
+        connections.list.get(&id).is_none_or(|guest| self.limits(guest.peer()))
     }
 
     fn limits(&self, peer: Peer) -> bool {
         self.allowed.local || !peer.is_local()
     }
 
-    /// Lets a connection in. One over a limit gets an id only to be sent `BYE too-many`; `None` if
-    /// even of those there are [`limits::REFUSED`] already.
+    /// Lets a connection in, and makes its outbox. One over a limit gets an id only to be sent
+    /// `BYE too-many`; `None` if even of those there are [`limits::REFUSED`] already.
     pub fn enter(
         &self,
         peer: Peer,
         listener: ListenerKind,
-        outbox: &Arc<Outbox>,
         now: Millis,
-    ) -> Option<SessionId> {
+    ) -> Option<(SessionId, Arc<Outbox>)> {
         let origin = peer.origin;
+        let outbox = Arc::new(Outbox::new(self.allowed.size(Limit::Waiting), origin));
         let most_of_this = self.allowed.size(Limit::Address);
         let counted = Some(origin.rate_key()).filter(|_| most_of_this > 0 && self.limits(peer));
         let mut connections = self.connections();
@@ -142,33 +141,19 @@ impl Roster {
         }
         connections.last += 1;
         let id = SessionId(connections.last);
-        let outbox = outbox.clone();
-        let (handle, counted) = (None, counted.is_some());
+        let counted = counted.is_some();
         let is_operator = listener == ListenerKind::Admin;
         let entered = u32::try_from(self.began.elapsed().as_millis().div_ceil(100));
         let entered = entered.unwrap_or(u32::MAX);
-        let guest =
-            Guest { outbox, peer, since: now, handle, entered, is_operator, counted, refused };
-        connections.list.insert(id, Box::new(guest));
-        Some(id)
+        let (way, since, held) = (peer.way, now, outbox.clone());
+        let guest = Guest { outbox: held, way, since, entered, is_operator, counted, refused };
+        connections.list.insert(id, guest);
+        Some((id, outbox))
     }
 
     /// Logs a warning, at most once a minute for each address and obstacle.
     pub(super) fn note(&self, obstacle: Obstacle, from: Origin) {
         self.warnings.note(obstacle, from);
-    }
-
-    /// The origin of a connection in the list; otherwise 0.0.0.0.
-    pub fn origin(&self, id: SessionId) -> Origin {
-        let connections = self.connections();
-        connections.list.get(&id).map_or(Origin::Address(NOWHERE), |guest| guest.peer.origin)
-    }
-
-    /// Sets the handle that `ADMIN SESSIONS` shows for a connection.
-    pub fn name(&self, id: SessionId, handle: Option<Handle>) {
-        if let Some(guest) = self.connections().list.get_mut(&id) {
-            guest.handle = handle;
-        }
     }
 
     /// Sends `BYE login-timeout` to those who were let in `time` ago and have not logged in.
@@ -204,7 +189,7 @@ impl Roster {
         let mut connections = self.connections();
         let Some(guest) = connections.list.remove(&id) else { return };
         connections.refused -= usize::from(guest.refused);
-        let origin = guest.peer.origin.rate_key();
+        let origin = guest.outbox.origin().rate_key();
         if guest.counted
             && let Some(count) = connections.of.get_mut(&origin)
         {
@@ -223,11 +208,11 @@ impl Roster {
         let connections = self.connections();
         let mut rows: Vec<SessionReport> = Vec::with_capacity(connections.list.len());
         for (id, guest) in &connections.list {
-            let (handle, since) = (guest.handle.clone(), guest.since);
+            let (handle, since) = (guest.outbox.handle(), guest.since);
             rows.push(SessionReport {
                 number: id.0,
                 handle,
-                address: guest.peer.to_string(),
+                address: guest.peer().to_string(),
                 since,
             });
         }
@@ -239,8 +224,8 @@ impl Roster {
     pub fn sessions_by_handle(&self, these: &RangeInclusive<Handle>) -> HashMap<Handle, usize> {
         let mut counts = HashMap::new();
         for guest in self.connections().list.values() {
-            if let Some(handle) = guest.handle.as_ref().filter(|it| these.contains(it)) {
-                *counts.entry(handle.clone()).or_default() += 1;
+            if let Some(handle) = guest.outbox.handle().filter(|it| these.contains(it)) {
+                *counts.entry(handle).or_default() += 1;
             }
         }
         counts
@@ -255,7 +240,7 @@ impl Roster {
         }
         let mut ended = 0;
         for guest in connections.list.values() {
-            let Origin::Address(address) = guest.peer.origin else { continue };
+            let Origin::Address(address) = guest.outbox.origin() else { continue };
             if !guest.is_operator && net.contains(&address) {
                 guest.outbox.hang_up(Bye::Kicked);
                 ended += 1;
@@ -301,19 +286,18 @@ mod tests {
         let allowed = Limits { connections: usize::MAX, ..Limits::DEFAULT };
         let roster = Roster::new(Arc::new(LiveLimits::new(&allowed)));
         let enter = |kind| {
-            let outbox = Arc::new(Outbox::default());
             let peer = Peer::at("127.0.0.1:7276".parse().unwrap());
-            (roster.enter(peer, kind, &outbox, Millis(0)).unwrap(), outbox)
+            roster.enter(peer, kind, Millis(0)).unwrap()
         };
         let time = Duration::from_secs(3600);
         assert_eq!(roster.end_logins(time), time, "nobody is there");
-        let (ana, anas) = enter(ListenerKind::Network);
+        let (_, anas) = enter(ListenerKind::Network);
         let (_, operators) = enter(ListenerKind::Admin);
         let (left, _) = enter(ListenerKind::Network);
         let silent: Vec<_> =
             (0..=limits::LOGINS_LOOK).map(|_| enter(ListenerKind::Network).1).collect();
         assert!(roster.end_logins(time) <= time);
-        roster.name(ana, Handle::new("ana"));
+        anas.set_handle(Handle::new("ana").unwrap());
         roster.leave(left);
         assert!(!roster.end_logins(time).is_zero());
         assert!(silent.iter().all(|outbox| outbox.bye().is_none()), "they have an hour");

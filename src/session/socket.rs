@@ -194,40 +194,47 @@ impl Write for &Socket {
     }
 }
 
-/// The other end of a connection. Small, since each connection holds it twice.
+/// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// The address or uid, which limits count by.
     pub origin: Origin,
+    pub(super) way: Way,
+}
+
+/// How it comes from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Way {
     port: u16,
-    /// It came through a proxy, so it does not count as local, whatever the proxy says.
+    /// Through a proxy, so it does not count as local, whatever the proxy says.
     told: bool,
 }
 
 impl Peer {
     /// The peer of a direct connection.
     pub fn at(address: SocketAddr) -> Peer {
-        Peer { origin: Origin::of(address.ip()), port: address.port(), told: false }
+        let way = Way { port: address.port(), told: false };
+        Peer { origin: Origin::of(address.ip()), way }
     }
 
     /// A client whose address a proxy reported.
     pub fn told(address: SocketAddr) -> Peer {
-        Peer { told: true, ..Peer::at(address) }
+        Peer::at(address).proxy()
     }
 
     /// A proxy's own connection (a health check): not local either.
     pub fn proxy(self) -> Peer {
-        Peer { told: true, ..self }
+        Peer { way: Way { told: true, ..self.way }, ..self }
     }
 
     /// Whether it is on this machine and did not come through a proxy.
     pub fn is_local(self) -> bool {
-        !self.told && self.origin.is_local()
+        !self.way.told && self.origin.is_local()
     }
 
     /// A system user, over a Unix socket.
     pub fn user(user: u32) -> Peer {
-        Peer { origin: Origin::User(user), port: 0, told: false }
+        Peer { origin: Origin::User(user), way: Way { port: 0, told: false } }
     }
 }
 
@@ -235,7 +242,7 @@ impl Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.origin {
-            Origin::Address(address) => write!(f, "{}", SocketAddr::new(address, self.port)),
+            Origin::Address(address) => write!(f, "{}", SocketAddr::new(address, self.way.port)),
             Origin::User(user) => write!(f, "uid:{user}"),
         }
     }

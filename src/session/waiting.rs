@@ -3,8 +3,9 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smol::Timer;
 
@@ -13,6 +14,23 @@ use super::{End, Session};
 use crate::hub::Work;
 use crate::limits;
 use crate::wire::rows::Bye;
+
+/// When a session's turn began, by a clock of microseconds that wraps after an hour: each connection
+/// has one, and turns are short.
+#[derive(Clone, Copy)]
+pub(super) struct TurnStart(u32);
+
+impl TurnStart {
+    pub(super) fn at(now: Instant) -> TurnStart {
+        static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
+        TurnStart(now.saturating_duration_since(*EPOCH).as_micros() as u32)
+    }
+
+    fn elapsed(self) -> Duration {
+        let now = TurnStart::at(Instant::now());
+        Duration::from_micros(now.0.wrapping_sub(self.0).into())
+    }
+}
 
 /// What woke a session.
 #[derive(Default)]
@@ -51,8 +69,9 @@ impl Session {
     }
 
     fn begin_turn(&mut self) {
-        self.turn = Instant::now();
-        self.services.hub.bound_pass(self.turn);
+        let now = Instant::now();
+        self.turn = TurnStart::at(now);
+        self.services.hub.bound_pass(now);
     }
 
     /// Waits for the outbox, the socket or a timer.

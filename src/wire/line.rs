@@ -23,6 +23,8 @@ pub struct Lines {
     skipping: bool,
     /// A line has been returned: a TLS hello can only come before the first.
     begun: bool,
+    /// See [`Lines::has_ended`].
+    ended: bool,
     /// The input was cut off, so an unfinished last line is dropped.
     cut: bool,
 }
@@ -139,6 +141,16 @@ impl Lines {
         self.clear();
         let counts = !rest.is_empty() && !self.skipping && !self.cut;
         counts.then(|| without_cr(&rest).to_vec())
+    }
+
+    /// Records that the input has ended.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Whether the input has ended: what is kept is all that comes.
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Records that the input was cut off: an unfinished last line may not be what its author meant

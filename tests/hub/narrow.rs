@@ -15,7 +15,6 @@ use papo::entry::{Clock, Millis};
 use papo::file_workers::FileWorkers;
 use papo::hub::Hub;
 use papo::live_limits::LiveLimits;
-use papo::outbox::Outbox;
 use papo::password::Hasher;
 use papo::rates::Rates;
 use papo::readers::Readers;
@@ -90,10 +89,9 @@ impl Narrow {
         let (socket, peer) = Socket::accept_tcp(&listener, None).unwrap().unwrap();
         let services = self.services.clone();
         let session = thread::spawn(move || {
-            let (stream, outbox) =
-                (Stream::new(socket, None).unwrap(), Arc::new(Outbox::default()));
-            let number =
-                services.roster.enter(peer, ListenerKind::Network, &outbox, Millis(0)).unwrap();
+            let stream = Stream::new(socket, None).unwrap();
+            let entered = services.roster.enter(peer, ListenerKind::Network, Millis(0));
+            let (number, outbox) = entered.unwrap();
             let session =
                 Session::new(number, services.clone(), stream, ListenerKind::Network, outbox);
             smol::block_on(session.run().or(services.line.serve()));

@@ -227,9 +227,10 @@ impl LinkDoor {
                         Act::SendFile { put, .. } => standing.put.clone_from(put),
                         _ => {}
                     }
-                    if changes_key(act) {
-                        let fields = standing.outbox.owner().into();
-                        leader.frames.push(ToLeader::Owner { session: session.0, fields });
+                    if changes_key(act)
+                        && let Some(handle) = standing.outbox.owner()
+                    {
+                        leader.frames.push(ToLeader::Owner { session: session.0, handle });
                     }
                 }
                 ToLeader::Acts { session: session.0, acts }

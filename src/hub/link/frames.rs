@@ -40,7 +40,7 @@ pub(super) enum ToLeader {
     /// What the log calls a session that is about to change what opens its account.
     Owner {
         session: SessionNumber,
-        fields: String,
+        handle: Handle,
     },
     Register {
         ticket: Ticket,
@@ -130,7 +130,7 @@ pub(super) struct Seated {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct SourceOutbox {
     pub(super) lost_moves: u32,
-    pub(super) origin: Option<Origin>,
+    pub(super) origin: Origin,
 }
 
 impl SourceOutbox {

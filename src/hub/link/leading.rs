@@ -120,10 +120,9 @@ impl Given {
     /// The outbox of a new session.
     fn seat(given: &Arc<Mutex<Given>>, session: SessionId, source: SourceOutbox) -> Arc<Outbox> {
         // Emptied after each batch, so it is bounded by what one can say.
-        let outbox = Arc::new(Outbox::new(usize::MAX));
         let SourceOutbox { lost_moves, origin } = source;
+        let outbox = Arc::new(Outbox::new(usize::MAX, origin));
         (0..lost_moves).for_each(|_| outbox.lose_moves());
-        outbox.set_origin(origin);
         outbox.take();
         let waker = Waker::from(Arc::new(Changed { given: Arc::downgrade(given), session }));
         outbox.register(&waker);
@@ -138,8 +137,8 @@ impl Given {
         Some(match frame {
             ToLeader::Hello(_) => return None,
             ToLeader::Acts { session, acts } => Work::Acts { session: of(session), acts },
-            ToLeader::Owner { session, fields } => {
-                Work::Link(LinkWork::Owner { session: of(session), fields })
+            ToLeader::Owner { session, handle } => {
+                Work::Link(LinkWork::Owner { session: of(session), handle })
             }
             ToLeader::Register { ticket, session, newcomer, outbox } => {
                 let session = of(session);
@@ -386,9 +385,9 @@ impl HubState {
                     self.part(node);
                 }
             }
-            LinkWork::Owner { session, fields } => {
+            LinkWork::Owner { session, handle } => {
                 if let Some(seat) = self.seats.get(&session) {
-                    seat.outbox.set_owner(fields);
+                    seat.outbox.set_handle(handle);
                 }
             }
             LinkWork::Fell { session } => {

@@ -95,7 +95,7 @@ fn frames_come_out_as_they_went_in() {
         events: Events::Watch,
         online: true,
         proved: MoveNumber(9),
-        outbox: SourceOutbox { lost_moves: 2, origin: Some(Origin::User(1000)) },
+        outbox: SourceOutbox { lost_moves: 2, origin: Origin::User(1000) },
     };
     let to = Target::new("#team").unwrap();
     let act = Act::Send { to, body: "é\n\\".into(), once: Some("key".into()) };

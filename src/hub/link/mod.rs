@@ -36,6 +36,7 @@ use super::{Answer, Hub, HubState};
 use crate::chat::FirstRules;
 use crate::counters::Counters;
 use crate::entry::{Clock, MoveNumber, SessionId};
+use crate::name::Handle;
 use crate::node_report::{NodeEvent, NodeQuestion, NodeReport};
 use crate::store::{Announced, Candidate, Cause, Error};
 use door::{DoorEnd, DoorStart, LinkDoor};
@@ -51,7 +52,7 @@ pub enum LinkWork {
     /// To the leader: the line of a door has ended.
     Gone { node: u64, line: u64 },
     /// To the leader: what the log calls a session.
-    Owner { session: SessionId, fields: String },
+    Owner { session: SessionId, handle: Handle },
     /// To the leader: a session of a door reads from the log.
     Fell { session: SessionId },
     /// A session has proved that its account was shown the receipts up to this move.

@@ -64,7 +64,7 @@ impl HubState {
         for (session, seat) in own {
             let mut standing = DoorSession {
                 account: seat.account,
-                device: seat.device,
+                device: seat.device(),
                 key: seat.key,
                 secrets: secrets.remove(&session).unwrap_or_default(),
                 events: seat.events,
@@ -72,7 +72,7 @@ impl HubState {
                 pushes: seat.pushes,
                 online: seat.online,
                 unanswered: 0,
-                watch: seat.awaits.map(|awaits| (awaits.id, awaits.until)),
+                watch: seat.awaits.as_ref().map(|awaits| (awaits.id, awaits.until)),
                 has_unasked: false,
                 put: None,
             };
