@@ -2,6 +2,7 @@
 //! socket in it, and ended by its process id with the thread that started it.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,16 @@ struct Folder {
 
 /// The usual port, which names a socket in a folder as well.
 const PORT: u16 = 5432;
+
+/// A session between two statements: it has no snapshot, so what others replace can be removed.
+pub struct IdleSession(Child);
+
+impl Drop for IdleSession {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
 
 /// Where a program of PostgreSQL is, if it is not in the usual folders: Debian's are not.
 pub fn found(name: &str) -> Option<PathBuf> {
@@ -247,15 +258,26 @@ impl Cluster {
         files
     }
 
+    /// A client for a database.
+    fn psql(&self, database: &str) -> Command {
+        let mut psql = program("psql");
+        psql.arg("-h").arg(self.path()).arg("-p").arg(self.port.to_string());
+        psql.args(["-U", "papo", "-qAt", "-d", database]);
+        psql
+    }
+
+    /// A session that runs SQL and stays until it is dropped.
+    pub fn session(&self, database: &str, sql: &str) -> IdleSession {
+        let mut psql = self.psql(database);
+        let mut psql = psql.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("psql runs");
+        let stdin = psql.stdin.as_mut().expect("it was asked for");
+        writeln!(stdin, "{sql};").expect("psql reads");
+        IdleSession(psql)
+    }
+
     /// Runs SQL; returns what it says, or `None` if it fails.
     pub fn ask(&self, database: &str, sql: &str) -> Option<String> {
-        let mut psql = program("psql");
-        psql.arg("-h")
-            .arg(self.path())
-            .arg("-p")
-            .arg(self.port.to_string())
-            .args(["-U", "papo", "-qAt", "-c", sql, database]);
-        let output = psql.output().expect("psql runs");
+        let output = self.psql(database).args(["-c", sql]).output().expect("psql runs");
         let said = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         output.status.success().then_some(said)
     }
