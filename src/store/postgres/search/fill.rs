@@ -297,7 +297,9 @@ impl Filled for PgIndexWriter {
     ) -> Result<(), Error> {
         let Some((draft, size, due)) = self.draft(floor, within, go_on)? else { return Ok(()) };
         self.is_swept = false;
-        self.on.execute("BEGIN")?;
+        // Not in one transaction: as long as that lasts, no version of a row that others replace can
+        // be removed, and theirs are replaced for each message. Nobody sees a table before there is
+        // a segment for it, and one without is swept.
         let number = one(&self.on.query("SELECT papo_search_make()", &[])?)?.get(0)?;
         let mut words = draft.sorted();
         self.add(number, &mut words)?;
@@ -314,7 +316,7 @@ impl Filled for PgIndexWriter {
             Param::Bytes(&conversations),
         ];
         self.on.query("SELECT papo_search_put($1, $2, $3, $4, $5, $6, $7, $8)", &params)?;
-        Ok(self.on.execute("COMMIT")?)
+        Ok(())
     }
 
     fn often_edited(&mut self, _all: &[Segment]) -> Result<Option<Segment>, Error> {
