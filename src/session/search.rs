@@ -5,9 +5,7 @@ use super::Session;
 use super::answer::Answer;
 use super::commands::find;
 use super::output::peer;
-use crate::entry::{AccountId, ConversationId, Entry, EntryId};
-use crate::limits;
-use crate::store::{Error, Reader, SearchPage, SearchQuery, SpanQuery};
+use crate::store::{SearchPage, SearchQuery, SpanQuery};
 use crate::wire::reply::Reply;
 use crate::wire::request::Search;
 
@@ -27,7 +25,7 @@ impl Session {
             };
             let query = SearchQuery { conversation, span, words };
             let page = reader.search(me, &query)?;
-            let rows = rows(reader, me, &page.found)?;
+            let rows = reader.entries_of(me, &page.found)?;
             Ok(Ok((page, rows)))
         });
         let (page, mut rows_now): (SearchPage, _) = found.await??;
@@ -48,32 +46,11 @@ impl Session {
             }
             self.flush().await?;
             let wanted = found.clone();
-            rows_now = self.ask(move |reader| rows(reader, me, &wanted)).await?;
+            rows_now = self.ask(move |reader| reader.entries_of(me, &wanted)).await?;
         }
         Ok(Some(match page.upto {
             Some(upto) => Reply::Searched { count, upto },
             None => Reply::Listed { count, more: false },
         }))
     }
-}
-
-/// The next rows for what was found: as many as fit in a page.
-fn rows(
-    reader: &mut dyn Reader,
-    me: AccountId,
-    found: &[(ConversationId, EntryId)],
-) -> Result<Vec<Entry>, Error> {
-    let (mut rows, mut bytes) = (Vec::<Entry>::new(), 0);
-    for some in found.chunk_by(|one, next| one.0 == next.0) {
-        let ids: Vec<EntryId> = some.iter().map(|(_, id)| *id).collect();
-        let next = reader.entries(me, some[0].0, &ids)?;
-        // All of them may have expired meanwhile.
-        let is_whole = next.is_empty() || next.last().map(|row| row.id) == ids.last().copied();
-        bytes += next.iter().map(|row| row.body.len()).sum::<usize>();
-        rows.extend(next);
-        if !is_whole || rows.len() >= limits::PAGE_ROWS || bytes >= limits::PAGE_BYTES {
-            break;
-        }
-    }
-    Ok(rows)
 }

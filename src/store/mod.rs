@@ -264,6 +264,12 @@ pub trait Reader: Send {
         conversation: ConversationId,
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error>;
+    /// The same for entries of several conversations, in the order of their ids.
+    fn entries_of(
+        &mut self,
+        me: AccountId,
+        of: &[(ConversationId, EntryId)],
+    ) -> Result<Vec<Entry>, Error>;
     /// An account for operators, by its handle, also if it was deleted.
     fn account_row(&mut self, handle: &Handle) -> Result<Option<AccountRow>, Error>;
     /// The next accounts in the order of their handles, deleted ones included; at most `count`.

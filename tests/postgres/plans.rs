@@ -4,10 +4,10 @@
 use std::time::Instant;
 
 use papo::chat::{Act, Stop, Who};
-use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, MoveNumber, SessionId};
+use papo::entry::{AccountId, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, SessionId};
 use papo::name::{DeviceName, DisplayName, Target};
 use papo::store::postgres::{PgDatabase, PgUrl};
-use papo::store::{Listing, Pair, SearchQuery, SpanQuery, Walk};
+use papo::store::{Listing, Pair, Reader, SearchQuery, SpanQuery, Walk};
 use papo::wire::request::{DueTime, GroupChange};
 
 use crate::bench::{ANA, BIA, Bench, handle, person};
@@ -136,6 +136,7 @@ fn use_all(store: &mut Bench) {
                 reader.entries(me, id, &span.ids).unwrap();
             }
         }
+        same_of_several(&mut **reader, me, [chat, team], first);
         assert!(!reader.marks(me, first, EntryId(0)).unwrap().unwrap().rows.is_empty());
         reader.answered(me, first).unwrap();
         reader.info(me, first, AccountId(0)).unwrap();
@@ -149,6 +150,28 @@ fn use_all(store: &mut Bench) {
         assert_eq!(found.unwrap().found.len(), usize::from(conversation != Some(chat)));
     }
     store.forget(ids[3]);
+}
+
+/// Entries of several conversations are those of each, with the reactions to them.
+fn same_of_several(
+    reader: &mut dyn Reader,
+    me: AccountId,
+    conversations: [ConversationId; 2],
+    reacted: EntryId,
+) {
+    let query = SpanQuery { count: 40, before: None, after: None, re: None };
+    let mut each = Vec::new();
+    for id in conversations {
+        let span = reader.span(me, id, &query).unwrap();
+        let entries = reader.entries(me, id, &span.ids).unwrap();
+        each.extend(entries.into_iter().map(|entry| (id, entry)));
+    }
+    each.sort_by_key(|(_, entry)| entry.id);
+    let of: Vec<_> = each.iter().map(|(id, entry)| (*id, entry.id)).collect();
+    let all = reader.entries_of(me, &of).unwrap();
+    assert_eq!(all, each.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>());
+    let first = all.iter().find(|entry| entry.id == reacted).unwrap();
+    assert!(!first.tags.as_ref().unwrap().react.is_empty());
 }
 
 /// Ana has two devices; one acknowledges an entry, is shown receipts, and is deleted.

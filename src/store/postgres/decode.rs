@@ -1,5 +1,6 @@
 //! Rows of the tables as the store's types: accounts, conversations with their members.
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::PgReader;
@@ -83,12 +84,42 @@ impl PgReader {
 
     /// Whose a conversation is, without its members.
     pub(super) fn whose(&mut self, id: ConversationId) -> Result<ConversationKind, Error> {
-        let sql = "SELECT c.low, c.high, r.name FROM conversation c
-                   LEFT JOIN group_info r ON r.conversation = c.id WHERE c.id = $1";
-        let row = self.row(sql, &[Param::Int(id.0)])?;
-        let row = row.ok_or_else(|| Error::damaged(format!("conversation {} is gone", id.0)))?;
-        kind(&row, 0, id)
+        self.whose_all(&[id])?.remove(&id).ok_or_else(|| is_gone(id))
     }
+
+    /// Whose each of these conversations is.
+    pub(super) fn whose_all(
+        &mut self,
+        ids: &[ConversationId],
+    ) -> Result<FxHashMap<ConversationId, ConversationKind>, Error> {
+        let numbers: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        let rows = self.rows(WHOSE, &[Param::Ints(&numbers)])?;
+        whose(&rows, ids)
+    }
+}
+
+/// The question for [`whose`].
+pub(super) const WHOSE: &str = "SELECT c.low, c.high, r.name, c.id FROM conversation c
+    LEFT JOIN group_info r ON r.conversation = c.id WHERE c.id = ANY($1)";
+
+/// Whose each of these conversations is, from the answer to [`WHOSE`].
+pub(super) fn whose(
+    rows: &[PgRow],
+    ids: &[ConversationId],
+) -> Result<FxHashMap<ConversationId, ConversationKind>, Error> {
+    let mut all = FxHashMap::default();
+    for row in rows {
+        let id = ConversationId(row.get(3)?);
+        all.insert(id, kind(row, 0, id)?);
+    }
+    match ids.iter().find(|id| !all.contains_key(id)) {
+        Some(missing) => Err(is_gone(*missing)),
+        None => Ok(all),
+    }
+}
+
+fn is_gone(id: ConversationId) -> Error {
+    Error::damaged(format!("conversation {} is gone", id.0))
 }
 
 fn bad_name(id: i64) -> Error {

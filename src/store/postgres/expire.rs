@@ -1,15 +1,22 @@
 //! Expiry, in small steps: finding the next step. What a step does is in expire.sql.
 
 use super::PgReader;
-use super::value::Param;
+use super::value::{Param, PgRow};
 use crate::entry::{EntryId, Millis};
 use crate::limits;
 use crate::store::{Error, Expire};
 
+/// The question for [`floor`].
+pub(super) const FLOOR: &str = "SELECT floor FROM leader";
+
 /// Everything up to this entry has expired.
 pub(super) fn floor(reader: &mut PgReader) -> Result<EntryId, Error> {
-    let row = reader.row("SELECT floor FROM leader", &[])?;
-    let row = row.ok_or_else(|| Error::damaged("there is no row of leader"))?;
+    floor_in(&reader.rows(FLOOR, &[])?)
+}
+
+/// The same, from the answer to [`FLOOR`].
+pub(super) fn floor_in(rows: &[PgRow]) -> Result<EntryId, Error> {
+    let row = rows.first().ok_or_else(|| Error::damaged("there is no row of leader"))?;
     Ok(EntryId(row.get(0)?))
 }
 

@@ -175,17 +175,14 @@ impl PgReader {
         }
     }
 
-    /// Adds to messages the reactions to them, and that of `me` among those. `rows` are of one
-    /// conversation, in which `me` is now, and sees what is above `above`.
-    pub(super) fn add_reactions(
+    /// Adds to messages the reactions to them, and that of `me` among those, who sees them.
+    pub(super) fn add_reactions<'a>(
         &mut self,
         me: AccountId,
-        above: EntryId,
-        rows: &mut [PgLogRow],
+        rows: impl Iterator<Item = &'a mut PgLogRow>,
     ) -> Result<(), Error> {
         let is_gone = |row: &PgLogRow| row.tags.as_ref().is_some_and(|tags| tags.gone.is_some());
-        let mut rows: Vec<&mut PgLogRow> =
-            rows.iter_mut().filter(|row| row.is_changed && row.id > above).collect();
+        let mut rows: Vec<&mut PgLogRow> = rows.filter(|row| row.is_changed).collect();
         rows.retain(|row| !is_gone(row));
         if rows.is_empty() {
             return Ok(());

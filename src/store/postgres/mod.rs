@@ -15,6 +15,7 @@ mod contents;
 mod count;
 mod decode;
 mod devices;
+mod entries;
 mod erasure;
 mod expire;
 mod expired;

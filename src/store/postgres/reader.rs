@@ -11,15 +11,14 @@ use rustc_hash::FxHashMap;
 
 use super::decode::{BY_HANDLE, BY_ID, token};
 use super::leader::Leadership;
-use super::log::Shown;
 use super::merge::windows;
 use super::protocol::{PgConnection, Statement};
 use super::source::{PgPurpose, Source};
 use super::span::span;
 use super::value::{Param, PgRow};
 use super::{
-    PgError, about, chats, count, devices, expire, expired, files, gather, groups, later, lists,
-    merge, receipts, search,
+    PgError, about, chats, count, devices, entries, expire, expired, files, gather, groups, later,
+    lists, merge, receipts, search,
 };
 use crate::entry::{
     AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
@@ -29,10 +28,9 @@ use crate::limits;
 use crate::name::Handle;
 use crate::store::find;
 use crate::store::{
-    Account, AccountInvitation, AccountRow, BatchId, Cause, ChatRow, Conversation,
-    ConversationKind, Device, Effort, Error, Expire, Fact, FileRow, Found, GroupRow, InfoRow,
-    Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, SearchPage, SearchQuery, Span,
-    SpanQuery, Token, WaitingCount, Walk,
+    Account, AccountInvitation, AccountRow, BatchId, Cause, ChatRow, Conversation, Device, Effort,
+    Error, Expire, Fact, FileRow, Found, GroupRow, InfoRow, Later, ListPage, Listing, Need, Newest,
+    Pair, Reader, Receipts, SearchPage, SearchQuery, Span, SpanQuery, Token, WaitingCount, Walk,
 };
 
 /// A connection to read from, and a cache of handles, which never change.
@@ -374,26 +372,16 @@ impl Reader for PgReader {
         conversation: ConversationId,
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error> {
-        let of = self.whose(conversation)?;
-        let is_group = matches!(of, ConversationKind::Group(_));
-        let floor = expire::floor(self)?;
-        let ids: Vec<i64> = ids.iter().filter(|id| **id > floor).map(|id| id.0).collect();
-        let (mut rows, mut rest) = (Vec::new(), &*ids);
-        // A page is empty only if all have expired.
-        while rows.is_empty() && !rest.is_empty() {
-            let page = &rest[..rest.len().min(limits::PAGE_ROWS)];
-            rows = self.log_rows(me, page, &vec![of.clone(); page.len()], Shown::Now)?;
-            rest = &rest[rows.len()..];
-            rows.retain(|row| row.is_shown);
-        }
-        if rows.iter().any(|row| row.is_changed) {
-            // Those who have left see no reactions.
-            let last = windows(self, me, conversation, is_group)?.pop();
-            if let Some((above, _)) = last.filter(|(_, upto)| *upto == EntryId(i64::MAX)) {
-                self.add_reactions(me, above, &mut rows)?;
-            }
-        }
-        self.named(me, rows)
+        let of: Vec<_> = ids.iter().map(|id| (conversation, *id)).collect();
+        entries::entries(self, me, &of)
+    }
+
+    fn entries_of(
+        &mut self,
+        me: AccountId,
+        of: &[(ConversationId, EntryId)],
+    ) -> Result<Vec<Entry>, Error> {
+        entries::entries(self, me, of)
     }
 
     fn account_row(&mut self, handle: &Handle) -> Result<Option<AccountRow>, Error> {

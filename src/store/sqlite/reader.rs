@@ -273,6 +273,26 @@ impl Reader for SqliteReader {
         rows.into_iter().map(|row| self.named(me, row)).collect()
     }
 
+    fn entries_of(
+        &mut self,
+        me: AccountId,
+        of: &[(ConversationId, EntryId)],
+    ) -> Result<Vec<Entry>, Error> {
+        let (mut rows, mut bytes) = (Vec::<Entry>::new(), 0);
+        for some in of.chunk_by(|one, next| one.0 == next.0) {
+            let ids: Vec<EntryId> = some.iter().map(|(_, id)| *id).collect();
+            let next = self.entries(me, some[0].0, &ids)?;
+            // All of them may have expired meanwhile.
+            let is_whole = next.is_empty() || next.last().map(|row| row.id) == ids.last().copied();
+            bytes += next.iter().map(|row| row.body.len()).sum::<usize>();
+            rows.extend(next);
+            if !is_whole || rows.len() >= limits::PAGE_ROWS || bytes >= limits::PAGE_BYTES {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
     fn account_row(&mut self, handle: &Handle) -> Result<Option<AccountRow>, Error> {
         SqliteReader::account_row(self, handle)
     }

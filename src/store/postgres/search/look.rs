@@ -246,13 +246,24 @@ impl PgSource<'_> {
         Ok(Ok((found.collect(), steps)))
     }
 
-    fn known(&mut self, id: ConversationId) -> Result<&Searched, Error> {
-        if !self.known.contains_key(&id) {
-            let of = self.reader.whose(id)?;
+    /// Looks up those of these conversations that are not known yet.
+    fn learn(&mut self, ids: impl Iterator<Item = ConversationId>) -> Result<(), Error> {
+        let mut new: Vec<ConversationId> = ids.filter(|id| !self.known.contains_key(id)).collect();
+        new.sort_unstable();
+        new.dedup();
+        if new.is_empty() {
+            return Ok(());
+        }
+        for (id, of) in self.reader.whose_all(&new)? {
             let is_group = matches!(of, ConversationKind::Group(_));
             let windows = windows(self.reader, self.me, id, is_group)?;
             self.known.insert(id, Searched { of, windows });
         }
+        Ok(())
+    }
+
+    fn known(&mut self, id: ConversationId) -> Result<&Searched, Error> {
+        self.learn(std::iter::once(id))?;
         self.known.get(&id).ok_or_else(|| Error::damaged("a conversation is gone"))
     }
 
@@ -350,6 +361,7 @@ impl SearchSource for PgSource<'_> {
     }
 
     fn texts(&mut self, of: &[SearchCandidate]) -> Result<Vec<Option<Box<str>>>, Error> {
+        self.learn(of.iter().map(|one| one.conversation))?;
         let (mut ids, mut whose, mut seen) = (Vec::new(), Vec::new(), Vec::new());
         for one in of {
             let floor = self.floor;
