@@ -160,6 +160,11 @@ impl OwnReader {
         Ok(&mut **reader)
     }
 
+    /// Has it get ready.
+    fn prepare(&mut self, counters: &Counters) {
+        self.safely(counters, |reader| reader.map(Reader::prepare).unwrap_or_default());
+    }
+
     /// Uses it; `None` if that panicked, which is counted and logged.
     fn safely<T>(
         &mut self,
@@ -198,6 +203,7 @@ impl Readers {
         };
         let (logins, mut reader) = (shared.clone(), OwnReader::open(open.clone())?);
         let mut threads = vec![start(Box::new(move || {
+            reader.prepare(&logins.counters);
             while let Some(question) = logins.next(true) {
                 reader.safely(&logins.counters, question);
             }
@@ -208,6 +214,7 @@ impl Readers {
                 // On Linux this affects only the calling thread. If it fails, things are only
                 // slower.
                 let _ = rustix::process::nice(limits::READER_NICE);
+                reader.prepare(&shared.counters);
                 while let Some(question) = shared.next(false) {
                     reader.safely(&shared.counters, question);
                 }

@@ -136,6 +136,9 @@ pub enum Effort {
 
 /// A reader. It sees everything recorded before it was asked, and no part of a batch.
 pub trait Reader: Send {
+    /// Gets ready, before there is any question: what the first one of a kind would have to wait
+    /// for is done. If that fails, the questions say why.
+    fn prepare(&mut self) {}
     /// Begins a question: until [`Reader::end`], all reads see the same state of the log. A read
     /// that takes more than `effort` allows fails.
     ///

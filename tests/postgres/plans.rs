@@ -149,6 +149,7 @@ fn use_all(store: &mut Bench) {
         let found = store.reader.search(ANA, &SearchQuery { conversation, ..query("word") });
         assert_eq!(found.unwrap().found.len(), usize::from(conversation != Some(chat)));
     }
+    store.reader.prepare();
     store.forget(ids[3]);
 }
 

@@ -37,6 +37,7 @@ mod message;
 mod protocol;
 mod reader;
 mod receipts;
+mod rehearsal;
 mod schema;
 mod search;
 mod socket;

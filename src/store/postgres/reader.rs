@@ -18,7 +18,7 @@ use super::span::span;
 use super::value::{Param, PgRow};
 use super::{
     PgError, about, chats, count, devices, entries, expire, expired, files, gather, groups, later,
-    lists, merge, receipts, search,
+    lists, merge, receipts, rehearsal, search,
 };
 use crate::entry::{
     AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
@@ -151,6 +151,12 @@ impl PgReader {
 }
 
 impl Reader for PgReader {
+    fn prepare(&mut self) {
+        if let Err(e) = rehearsal::rehearse(self) {
+            log::debug!("a connection was not made ready for questions: {e}");
+        }
+    }
+
     /// Refuses [`Effort::Small`]: even the smallest question waits for the network, so it is asked
     /// on a thread of its own.
     fn begin(&mut self, effort: Effort) -> Result<(), Error> {
