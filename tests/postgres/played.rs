@@ -9,6 +9,7 @@ use crate::cluster::cluster;
 use crate::place;
 use crate::process::unix::over;
 use crate::process::{Dice, PATIENCE};
+use crate::transcript::abreast::abreast;
 use crate::transcript::play::{Stage, Typing, play_on};
 use crate::transcript::script::Script;
 
@@ -32,8 +33,9 @@ fn transcripts_hold_while_the_leader_moves() {
     let dice = Rc::new(RefCell::new(dice));
     let always = std::env::var_os("PAPO_MOVES").is_some();
     let moves = Rc::new(Cell::new(0));
-    let some = |_: &Script| always || dice.borrow_mut().below(12) == 0;
-    hold_some(some, || {
+    let mut scripts = scripts();
+    scripts.retain(|_| always || dice.borrow_mut().below(12) == 0);
+    let stage = || {
         let stage = Stage::open_nodes(3);
         let name = place::name_of(stage.folder_of_first());
         let admin = stage.folder_of_first().join("admin.sock");
@@ -46,7 +48,9 @@ fn transcripts_hold_while_the_leader_moves() {
                 moves.set(moves.get() + 1);
             }
         })
-    });
+    };
+    let played = |script| play_on(script, Typing::Lines, stage()).err();
+    holds(scripts.iter().map(played).collect());
     println!("the leader was moved {} times", moves.get());
     assert!(moves.get() > 0);
 }
@@ -73,12 +77,19 @@ fn move_leader(db: &str, admin: &Path) {
     }
 }
 
-fn hold(stage: impl Fn() -> Stage) {
-    hold_some(|_| true, stage);
+/// Plays all, several at a time.
+fn hold(stage: impl Fn() -> Stage + Sync) {
+    let played = abreast(&scripts(), |script| play_on(script, Typing::Lines, stage()).err());
+    holds(played);
 }
 
-/// Plays those transcripts that are wanted.
-fn hold_some(wanted: impl Fn(&Script) -> bool, stage: impl Fn() -> Stage) {
+fn holds(played: Vec<Option<String>>) {
+    let wrong: Vec<String> = played.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// All transcripts.
+fn scripts() -> Vec<Script> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = root.join("tests/transcripts").read_dir().unwrap();
     let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
@@ -87,8 +98,5 @@ fn hold_some(wanted: impl Fn(&Script) -> bool, stage: impl Fn() -> Stage) {
     let mut scripts: Vec<Script> = files.iter().map(|file| Script::open(file)).collect();
     scripts.extend(Script::blocks(&root.join("PROTOCOL.md")));
     assert!(scripts.len() > 20, "{}", scripts.len());
-    scripts.retain(wanted);
-    let played = |script| play_on(script, Typing::Lines, stage()).err();
-    let wrong: Vec<String> = scripts.iter().filter_map(played).collect();
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    scripts
 }

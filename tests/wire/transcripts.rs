@@ -7,9 +7,10 @@
 //! `PAPO_REWRITE=1 cargo test --test wire transcripts_hold` rewrites those that do not hold, so
 //! that they say what the server says now. The diff is the review.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::transcript::abreast::abreast;
 use crate::transcript::client::{Client, Heard};
 use crate::transcript::cut::Stream;
 use crate::transcript::play::{Stage, Typing, play};
@@ -56,18 +57,19 @@ fn hold(script: &Script, typing: Typing) {
 #[test]
 fn transcripts_hold() {
     let rewriting = std::env::var("PAPO_REWRITE").is_ok_and(|value| value == "1");
-    let mut reports = Vec::new();
-    for (file, scripts) in all() {
-        let (wrong, why): (Vec<Script>, Vec<String>) = scripts
-            .into_iter()
-            .filter_map(|script| play(&script, Typing::Lines).err().map(|why| (script, why)))
-            .unzip();
-        if rewriting && !wrong.is_empty() {
-            rewrite(&file, &wrong);
-        } else {
-            reports.extend(why);
+    let all = all();
+    let scripts = all.iter().flat_map(|(file, scripts)| scripts.iter().map(move |it| (file, it)));
+    let scripts: Vec<(&PathBuf, &Script)> = scripts.collect();
+    let mut reports = abreast(&scripts, |(_, script)| play(script, Typing::Lines).err());
+    if rewriting {
+        let mut wrong: BTreeMap<&PathBuf, Vec<Script>> = BTreeMap::new();
+        for ((file, script), _) in scripts.iter().zip(&reports).filter(|(_, why)| why.is_some()) {
+            wrong.entry(file).or_default().push((*script).clone());
         }
+        wrong.iter().for_each(|(file, scripts)| rewrite(file, scripts));
+        reports.clear();
     }
+    let reports: Vec<String> = reports.into_iter().flatten().collect();
     assert!(
         reports.is_empty(),
         "\n{}\nPAPO_REWRITE=1 cargo test --test wire transcripts_hold writes what the server says now",
@@ -77,9 +79,8 @@ fn transcripts_hold() {
 
 #[test]
 fn every_byte_may_come_alone() {
-    for script in all().into_iter().flat_map(|(_, scripts)| scripts) {
-        hold(&script, Typing::Bytes);
-    }
+    let scripts: Vec<Script> = all().into_iter().flat_map(|(_, scripts)| scripts).collect();
+    abreast(&scripts, |script| hold(script, Typing::Bytes));
 }
 
 #[test]
@@ -87,7 +88,7 @@ fn transcripts_of_one_client_hold_when_all_comes_at_once() {
     let scripts = all().into_iter().flat_map(|(_, scripts)| scripts);
     let streams: Vec<Stream> = scripts.filter_map(|script| Stream::of(&script)).collect();
     assert!(streams.len() >= 10, "only {} transcripts have one client", streams.len());
-    streams.iter().for_each(|stream| stream.feed(&[]));
+    abreast(&streams, |stream| stream.feed(&[]));
 }
 
 /// The transcript `cut.txt` has one of each thing that could be cut in two.
@@ -99,8 +100,9 @@ fn where_a_stream_is_cut_makes_no_difference() {
         .expect("the transcript that is cut");
     let stream = Stream::of(&scripts[0]).expect("one client");
     assert!(stream.len() > 256, "it has become short: {}", stream.len());
-    (1..stream.len()).for_each(|at| stream.feed(&[at]));
-    stream.feed(&(1..stream.len()).collect::<Vec<_>>());
+    let everywhere = (1..stream.len()).collect();
+    let cuts: Vec<Vec<usize>> = (1..stream.len()).map(|at| vec![at]).chain([everywhere]).collect();
+    abreast(&cuts, |cuts| stream.feed(cuts));
 }
 
 #[test]
