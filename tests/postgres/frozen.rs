@@ -2,7 +2,8 @@
 //! what it does when it thaws changes nothing.
 
 use std::path::Path;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -76,6 +77,7 @@ fn another_leads(machines: &Machines, leader: usize) {
     let began = Instant::now();
     while machines.leader() == leader {
         assert!(began.elapsed() < PATIENCE, "nobody takes over");
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
