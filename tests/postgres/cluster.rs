@@ -258,8 +258,8 @@ impl Cluster {
         files
     }
 
-    /// A client for a database.
-    fn psql(&self, database: &str) -> Command {
+    /// psql, which says nothing but what it is asked.
+    pub fn psql(&self, database: &str) -> Command {
         let mut psql = program("psql");
         psql.arg("-h").arg(self.path()).arg("-p").arg(self.port.to_string());
         psql.args(["-U", "papo", "-qAt", "-d", database]);

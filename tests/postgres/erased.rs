@@ -2,7 +2,9 @@
 //! views show what holds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Instant;
 use std::{fs, thread};
 
@@ -119,6 +121,38 @@ fn what_is_deleted_is_in_no_row_and_in_no_file() {
     }
     assert_eq!(texts(&cluster, &db), texts_of(&left));
     assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
+}
+
+/// VACUUM leaves a page alone that somebody uses.
+#[test]
+fn a_page_in_use_is_not_taken_for_wiped() {
+    let cluster = Cluster::start_with(&["wal_recycle=off"]);
+    let db = cluster.make_database();
+    let at = PgUrl::parse(&url(&[&cluster], &db)).unwrap();
+    let (database, writer) = PgDatabase::open(&at).unwrap();
+    let mut store = Bench::new(Box::new(writer), Box::new(database.reader()));
+    for n in 1..=30 {
+        store.act(ANA, Act::Send { to: person("bia"), body: marked(n, 60), once: None });
+    }
+    store.commit();
+    let about = store.chat.newest().entry;
+    store.act(ANA, Act::Delete { about });
+    store.commit();
+    let mut psql = cluster.psql(&db);
+    let mut reading = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let read = b"BEGIN; DECLARE all_of_it CURSOR FOR SELECT author FROM entry; FETCH all_of_it;\n";
+    reading.stdin.as_ref().unwrap().write_all(read).unwrap();
+    let mut first = String::new();
+    BufReader::new(reading.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert_eq!(first, "1\n");
+    assert!(cluster.run(&db, "VACUUM (TRUNCATE false) entry"));
+    let overwrite = "SELECT 0 = ANY(filled) FROM papo_overwrite(0, 80)";
+    assert_eq!(cluster.ask(&db, overwrite).unwrap(), "f");
+    reading.kill().unwrap();
+    reading.wait().unwrap();
+    wipe(&mut store);
+    let there = marks_in(cluster.files().into_iter());
+    assert!(there.contains(&29) && !there.contains(&30), "{there:?}");
 }
 
 #[test]

@@ -22,7 +22,14 @@ use crate::store::Error;
 /// Small tables, which are written anew if a row was deleted, and what that is noted as.
 const SMALL: [(i64, &str); 2] = [(-2, "VACUUM FULL content"), (-1, "VACUUM FULL later")];
 
+/// Leaves a page as it is that somebody uses at that moment.
 const VACUUM: &str = "VACUUM (TRUNCATE false) entry";
+/// Waits for whoever uses a page, and clears the slots that indexes refer to, for which it reads all
+/// indexes.
+const THOROUGH: &str = "VACUUM (FREEZE, TRUNCATE false, INDEX_CLEANUP) entry";
+/// Bytes that may be missing of a page in which nothing is left that was deleted: after `VACUUM`,
+/// fewer than the smallest row has, and after `THOROUGH` the slots of a whole page.
+const LOST: [i64; 2] = [80, 2_400];
 
 /// Begins, and knows whether it has been done.
 pub(super) struct Erasure {
@@ -88,16 +95,14 @@ fn erase(source: &Source) -> Result<(), PgError> {
         if left.is_empty() || source.has_ended() {
             break;
         }
-        // A page that does not get empty has slots that the indexes refer to. They go only if all
-        // indexes are read.
         let is_last = round + 1 == limits::PG_ROUNDS;
-        let how = if is_last { "VACUUM (TRUNCATE false, INDEX_CLEANUP) entry" } else { VACUUM };
+        let (how, lost) = if is_last { (THOROUGH, LOST[1]) } else { (VACUUM, LOST[0]) };
         on.execute(how)?;
         let (mut filled, mut spoiled) = (FxHashSet::default(), FxHashSet::default());
         for page in &left {
             if !filled.contains(page) && !spoiled.contains(page) {
-                let sql = "SELECT filled, spoiled FROM papo_overwrite($1)";
-                for row in on.query(sql, &[Param::Int(*page)])? {
+                let sql = "SELECT filled, spoiled FROM papo_overwrite($1, $2)";
+                for row in on.query(sql, &[Param::Int(*page), Param::Int(lost)])? {
                     filled.extend(row.get::<Vec<i64>>(0)?);
                     spoiled.extend(row.get::<Vec<i64>>(1)?);
                 }

@@ -279,7 +279,9 @@ $papo$;
 -- its rows, which is rolled back; or, if it has none, some empty pages with new rows. `filled` are the
 -- pages where that is done. If this one is not among them there was no room for a row, and one was
 -- moved to another page; or there are no empty pages yet. Others are `spoiled`: VACUUM has to go first.
-CREATE FUNCTION papo_overwrite(page bigint, OUT filled bigint[], OUT spoiled bigint[])
+-- `lost` is how many bytes may be missing of a page, for slots that belong to no row or are the
+-- beginning of one elsewhere. A row that VACUUM could not remove takes more than 80.
+CREATE FUNCTION papo_overwrite(page bigint, lost bigint, OUT filled bigint[], OUT spoiled bigint[])
 LANGUAGE plpgsql AS $papo$
 DECLARE
     -- Bytes of a page, of its header, and of the smallest row: postgresql.org, "Database Page Layout".
@@ -317,7 +319,7 @@ BEGIN
         spoiled := ARRAY[papo_page(place)];
         RETURN;
     END IF;
-    FOR attempt IN 1 .. 300 LOOP
+    FOR attempt IN 1 .. CASE WHEN some_id IS NULL THEN 8 ELSE 1 + lost / 8 END LOOP
         BEGIN
             IF some_id IS NULL THEN
                 -- It is put into any page with so much room.
@@ -336,9 +338,8 @@ BEGIN
         ELSE
             spoiled := spoiled || papo_page(place);
         END IF;
-        EXIT WHEN papo_page(place) = page OR room < least + 8 OR some_id IS NULL AND attempt = 8;
+        EXIT WHEN papo_page(place) = page OR room < least + 8;
         IF some_id IS NOT NULL THEN
-            -- There are more slots, which belong to no row or are the beginning of one elsewhere.
             room := room - 8;
         END IF;
     END LOOP;
