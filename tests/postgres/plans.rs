@@ -102,6 +102,7 @@ fn use_all(store: &mut Bench) {
         (BIA, Act::React { about: first, word: word("ok") }),
         (BIA, Act::React { about: first, word: word("no") }),
         (BIA, Act::React { about: first, word: None }),
+        (BIA, Act::React { about: ids[2], word: word("ok") }),
         (BIA, Act::Answer { about: first, body: "an answer".into(), once: None }),
         (BIA, Act::Forward { about: first, to: person("caio"), once: None }),
         (ANA, Act::Edit { about: ids[1], body: "another".into() }),
@@ -136,7 +137,7 @@ fn use_all(store: &mut Bench) {
                 reader.entries(me, id, &span.ids).unwrap();
             }
         }
-        same_of_several(&mut **reader, me, [chat, team], first);
+        same_of_several(&mut **reader, me, [chat, team], ids[2]);
         assert!(!reader.marks(me, first, EntryId(0)).unwrap().unwrap().rows.is_empty());
         reader.answered(me, first).unwrap();
         reader.info(me, first, AccountId(0)).unwrap();
