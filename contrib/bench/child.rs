@@ -1,5 +1,5 @@
 //! The processes that are measured: papod, and the limits, which are this program under another
-//! role. Each stays on the servers' cores, listens on loopback only, ends with this process at the
+//! role, as are those that hold idle sessions. Each stays on the servers' cores, listens on loopback only, ends with this process at the
 //! latest, and is ended by its own number.
 
 use std::ffi::OsStr;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
-use crate::{Outcome, limit, machine, rows, tls, wire};
+use crate::{Outcome, idle_sessions, limit, machine, rows, tls, wire};
 
 /// The first argument of this program when it plays a role.
 pub const ROLE: &str = "--role";
@@ -135,11 +135,16 @@ impl Server {
         Err(format!("papod does not serve HTTP:\n{}", self.said()).into())
     }
 
+    /// Whether papod has said this.
+    pub fn has_said(&self, words: &str) -> bool {
+        self.log().contains(words)
+    }
+
     /// Waits until papod has said this.
     pub fn until_said(&self, words: &str) -> Outcome<()> {
         let begun = Instant::now();
         while begun.elapsed() < START {
-            if self.log().contains(words) {
+            if self.has_said(words) {
                 return Ok(());
             }
             thread::sleep(Duration::from_millis(1));
@@ -211,7 +216,8 @@ pub fn rows(
     Ok((rate.parse()?, cpu.parse()?))
 }
 
-fn role(name: &str, cores: &[usize]) -> Outcome<Command> {
+/// This program in a role.
+pub fn role(name: &str, cores: &[usize]) -> Outcome<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     let cores: Vec<_> = cores.iter().map(usize::to_string).collect();
     command.args([ROLE, name, &cores.join(",")]).stdin(Stdio::null());
@@ -241,6 +247,9 @@ pub fn play(arguments: &[String]) -> Outcome<()> {
         ("postgres", [url, batch, time]) => {
             let time = Duration::from_millis(time.parse()?);
             crate::pg_rows::run(url, batch.parse()?, time)
+        }
+        ("idle-sessions", [server, first, count]) => {
+            idle_sessions::run(server.parse()?, first.parse()?, count.parse()?)
         }
         ("wire", []) => wire::list(),
         ("wire", [kind, count]) => wire::run(kind, count.parse()?),

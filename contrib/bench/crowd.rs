@@ -154,6 +154,14 @@ pub fn make_expiring(path: &Path, count: usize) -> Outcome<()> {
     crowd.record()
 }
 
+/// Makes a database that has only so many actors, each with a token.
+pub fn make_actors(path: &Path, count: usize) -> Outcome<()> {
+    let database = Database::open(path)?;
+    let mut crowd = Crowd::begin(database.writer()?, None)?;
+    crowd.actors((0..count).map(actor))?;
+    crowd.record()
+}
+
 /// When an entry of such a database expires.
 pub fn due(entry: EntryId) -> Millis {
     Millis(START.0 + STEP * entry.0 + 1_000 * i64::from(EXPIRES))

@@ -13,6 +13,7 @@ mod child;
 mod cluster;
 mod crowd;
 mod curves;
+mod idle_sessions;
 mod large;
 mod limit;
 mod machine;

@@ -60,6 +60,12 @@ pub fn metric(server: &Server, name: &str) -> Outcome<f64> {
     value(&text, name).ok_or_else(|| format!("there is no {name}").into())
 }
 
+/// Several metrics of papod's at one time.
+pub fn together<const N: usize>(server: &Server, names: [&str; N]) -> Outcome<[f64; N]> {
+    let text = metrics(server.metrics.ok_or("it serves no metrics")?)?;
+    Ok(names.map(|name| value(&text, name).unwrap_or_default()))
+}
+
 fn value(text: &str, name: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.and_then(|value| value.parse().ok())
