@@ -219,6 +219,8 @@ impl HubState {
         }
         let is_large =
             kind == EntryKind::Message && self.chat.member_count(group) > limits::LARGE_GROUP;
+        #[cfg(feature = "postgres")]
+        self.note_readers(first, is_large);
         let audience =
             is_large.then(|| &*audiences.0.entry(group).or_insert_with(|| self.audience(first)));
         let (chat, online) = (&self.chat, &mut self.online);
@@ -254,6 +256,8 @@ impl HubState {
                 self.to_wake.push(seat.outbox.clone());
             }
         }
+        #[cfg(feature = "postgres")]
+        self.note_receipt(readers);
         for account in readers {
             let Some(presence) = self.online.get_mut(account) else {
                 continue;
@@ -332,6 +336,8 @@ impl HubState {
             Some((who, Effect::DisconnectAll { .. })) => (*who, Ended::All),
             _ => return,
         };
+        #[cfg(feature = "postgres")]
+        self.note_revoked();
         for session in self.ended(who, which) {
             if let Some(seat) = self.seats.get_mut(&session)
                 && !std::mem::replace(&mut seat.revoked, true)

@@ -49,6 +49,11 @@ pub const LINK_CONNECT: Duration = Duration::from_secs(1);
 pub const LINK_PAUSE: Duration = Duration::from_millis(100);
 /// Connections to a node that have not proved yet to come from one.
 pub const LINK_STRANGERS: usize = 16;
+/// For how long a new leader knows whom it has told something, so that the sessions of doors which
+/// come meanwhile need not all look into the log. Most come within a few milliseconds.
+pub const TAKEOVER: Duration = Duration::from_secs(10);
+/// How many accounts these may be: 160 KB.
+pub const TAKEOVER_ACCOUNTS: usize = 10_000;
 /// Bytes of a file in one row. A whole one is in memory for each upload, and for those that read.
 pub const PG_PIECE: usize = 256 * 1024;
 /// Readers that keep a piece for their next row of a `GET`: 16 MiB. Others read it again.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Error, Writer};
+use crate::entry::{AccountId, DeviceNumber, Key};
 
 /// A batch: the term in which it was recorded, and its number. Later ones are greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +33,17 @@ pub struct LeaderSeen {
     /// How often a leader that was connected was replaced in the last minute, up to a few times: the
     /// next one is given more time.
     pub forced: u32,
+}
+
+/// What has opened a session that has no leader, with which the next one lets it in again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenedBy {
+    pub account: AccountId,
+    pub device: Option<DeviceNumber>,
+    pub key: Key,
+    /// If that is the password: the first 8 bytes of the SHA-256 of the hashes that may have been
+    /// the account's.
+    pub secrets: [u64; 2],
 }
 
 /// What a node learns when it is made known to the others.

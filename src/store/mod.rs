@@ -33,7 +33,7 @@ mod walk;
 use std::fmt;
 
 #[cfg(feature = "postgres")]
-pub use candidate::{Announced, BatchId, Candidate, LeaderSeen};
+pub use candidate::{Announced, BatchId, Candidate, LeaderSeen, OpenedBy};
 pub use change::{Added, Change, Expire, NewEntry, NewReaction, Newest, Rank};
 pub use device::{Device, DeviceChange};
 pub use inventory::{AccountInvitation, AccountRow, AccountState, FileRow};
@@ -86,6 +86,16 @@ pub trait Writer: Send {
     #[cfg(feature = "postgres")]
     fn latest(&mut self) -> Result<Millis, Error> {
         Ok(Millis(0))
+    }
+    /// Which of these sessions would still be let in: their accounts are there and not disabled, and
+    /// have their devices and what has opened them.
+    ///
+    /// # Errors
+    /// The store's reason.
+    #[cfg(feature = "postgres")]
+    fn let_in(&mut self, sessions: &[OpenedBy]) -> Result<Vec<bool>, Error> {
+        // Where only one process writes, nobody comes from another.
+        Ok(vec![false; sessions.len()])
     }
     /// The writer's own reader, for single rows. The first call begins the transaction that
     /// `record` will end, so each further lookup is cheap.

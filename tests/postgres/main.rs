@@ -31,6 +31,7 @@ mod invitations;
 mod languages;
 #[path = "../store/later.rs"]
 mod later;
+mod let_in;
 #[path = "../store/lists.rs"]
 mod lists;
 #[path = "../faults/lives.rs"]

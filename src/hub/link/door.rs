@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 
 use super::asking::{changes_key, question};
 use super::dial::converse;
-use super::frames::{Packet, Seated, Ticket, ToDoor, ToLeader, decode, encode};
+use super::frames::{Missed, Packet, Seated, Ticket, ToDoor, ToLeader, decode, encode};
 use super::lead::Lead;
 use super::line::{Line, line};
 use super::standing::{DoorSession, Left};
@@ -51,6 +51,8 @@ pub(super) struct LinkDoor {
     /// No attempt to reach the leader before.
     pause: Option<Instant>,
     told: Watermark,
+    /// The last batch that a leader has told it of.
+    heard: BatchId,
     /// The last batch that was heard of or seen, and since when there was no other.
     last: (BatchId, Instant),
     hooks: NodeHooks,
@@ -109,6 +111,7 @@ impl LinkDoor {
             lines,
             pause,
             told,
+            heard: BatchId::default(),
             last,
             hooks,
             counters,
@@ -152,17 +155,18 @@ impl LinkDoor {
                 self.is_door.store(false, Ordering::Release);
                 self.lose_leader();
                 let number = self.node.number;
-                let LinkDoor { candidate, waiting, sessions, asked, mut held, told, hooks, .. } =
-                    self;
-                let again = asked.into_values().rev();
-                again.for_each(|work| held.push_front(work));
+                let LinkDoor { candidate, waiting, sessions, told, heard, hooks, .. } = self;
+                let mut works = self.held;
+                let again = self.asked.into_values().rev();
+                again.for_each(|work| works.push_front(work));
                 return Ok(DoorEnd::Leads(Box::new(Lead {
                     candidate,
                     writer,
                     waiting,
                     sessions,
-                    works: held,
+                    works,
                     told,
+                    heard,
                     hooks,
                     number,
                 })));
@@ -273,6 +277,7 @@ impl LinkDoor {
         let (mut blocks, mut withdrawal) = (Vec::new(), None);
         for said in said {
             match said {
+                ToDoor::Welcome(missed) => self.welcomed(missed),
                 ToDoor::Entered { ticket, answer } => {
                     let answer = answer.map_err(Refusal::from);
                     let Some(asked) = self.asked.remove(&ticket) else { continue };
@@ -333,7 +338,7 @@ impl LinkDoor {
                 }
             }
         }
-        self.told = told;
+        (self.told, self.heard) = (told, batch);
         self.counters.term.set(batch.term.unsigned_abs());
         self.candidate.confirm(batch);
         let now = Instant::now();
@@ -351,40 +356,36 @@ impl LinkDoor {
     }
 
     fn entered(&mut self, asked: Work, entered: Result<Entered, Refusal>) {
-        let (session, key, events, secret, outbox, answer, is_new) = match asked {
-            Work::Register { session, newcomer, outbox, answer } => (
-                session,
-                Key::Password,
-                Events::All,
-                digest(&newcomer.secret),
-                outbox,
-                answer,
-                true,
-            ),
+        let (session, opened, events, outbox, answer, is_new) = match asked {
+            Work::Register { session, newcomer, outbox, answer } => {
+                let opened = (Key::Password, digest(&newcomer.secret));
+                (session, opened, Events::All, outbox, answer, true)
+            }
             Work::Enter { session, key, events, secret, outbox, answer, .. } => {
-                (session, key, events, secret, outbox, answer, false)
+                (session, (key, secret), events, outbox, answer, false)
             }
             _ => return,
         };
-        if let Ok(Entered { account, device, .. }) = entered {
-            let standing = DoorSession {
-                account,
-                device: device.map(|(number, _)| number),
-                key,
-                secrets: [secret; 2],
-                events,
-                outbox,
-                // A new account has nothing to catch up with.
-                pushes: is_new,
-                online: is_new,
-                unanswered: 0,
-                watch: None,
-                has_unasked: false,
-                put: None,
-            };
+        if let Ok(entered) = &entered {
+            let standing = DoorSession::new(entered, is_new, opened, events, outbox);
             self.sessions.insert(session, standing);
         }
         answer.give(entered);
+    }
+
+    /// A leader has let this door in. What these sessions have missed they read from the log.
+    fn welcomed(&mut self, missed: Missed) {
+        let told = self.told;
+        match missed {
+            Missed::All => self.sessions.values_mut().for_each(|it| it.has_missed(told)),
+            Missed::Only(these) => {
+                for session in these {
+                    if let Some(standing) = self.sessions.get_mut(&SessionId(session)) {
+                        standing.has_missed(told);
+                    }
+                }
+            }
+        }
     }
 
     /// The line has ended, or the leader is another one.
@@ -395,9 +396,8 @@ impl LinkDoor {
             return;
         }
         log::info!("node {} has lost the leader", self.node.number);
-        let told = self.told;
         let mut again = Vec::new();
-        self.sessions.retain(|session, standing| match standing.lose_leader(*session, told) {
+        self.sessions.retain(|session, standing| match standing.lose_leader(*session) {
             Left::Cut => false,
             Left::Stays(work) => {
                 again.extend(work);
@@ -483,7 +483,8 @@ impl LinkDoor {
         };
         let sessions: Vec<Seated> =
             self.sessions.iter().map(|(session, standing)| standing.seated(*session)).collect();
-        line.send(&encode(&vec![ToLeader::Hello(sessions)]));
+        let (told, heard) = (self.told, self.heard);
+        line.send(&encode(&vec![ToLeader::Hello { sessions, told, heard }]));
         let (node, seen, leader) = (self.node.clone(), seen.clone(), seen.node.clone());
         let run = move || {
             let e = converse(&node, &seen, number, end);

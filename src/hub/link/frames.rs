@@ -31,8 +31,13 @@ pub(super) type Ticket = u64;
 /// From a door to the leader. Several make a packet.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ToLeader {
-    /// The first: the sessions that the door has.
-    Hello(Vec<Seated>),
+    /// The first: the sessions that the door has, up to where they were told everything, and the last
+    /// batch that the door was told of.
+    Hello {
+        sessions: Vec<Seated>,
+        told: Watermark,
+        heard: BatchId,
+    },
     Acts {
         session: SessionNumber,
         acts: Vec<Act>,
@@ -122,6 +127,8 @@ pub(super) struct Seated {
     pub(super) secrets: [u64; 2],
     pub(super) events: Events,
     pub(super) online: bool,
+    /// It was pushed what the leader pushed to it.
+    pub(super) pushes: bool,
     pub(super) proved: MoveNumber,
     pub(super) outbox: SourceOutbox,
 }
@@ -151,6 +158,9 @@ pub(super) struct Packet {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ToDoor {
+    /// The first: which of the sessions that were pushed to have missed something, and read it from
+    /// the log.
+    Welcome(Missed),
     /// The answer to `Register` and `Enter`.
     Entered {
         ticket: Ticket,
@@ -190,6 +200,15 @@ pub(super) enum ToDoor {
     Told(Told),
     /// At another node.
     Event(NodeEvent),
+}
+
+/// Sessions of a door that have missed something, while it had no leader.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Missed {
+    /// Perhaps all.
+    All,
+    /// Only these.
+    Only(Vec<SessionNumber>),
 }
 
 /// What one session is told.

@@ -7,7 +7,8 @@ use rustc_hash::FxHashMap;
 
 use super::NodeHooks;
 use super::leading::Doors;
-use super::standing::{DoorSession, valid_keys};
+use super::standing::DoorSession;
+use super::takeover::{Takeover, is_next};
 use crate::chat::FirstRules;
 use crate::counters::Counters;
 use crate::entry::{Clock, Millis, SessionId};
@@ -15,7 +16,7 @@ use crate::hub::inbox::InboxReceiver;
 use crate::hub::queue::Queue;
 use crate::hub::{HubState, Work};
 use crate::outbox::Watermark;
-use crate::store::{Candidate, Error, Newest, Writer};
+use crate::store::{BatchId, Candidate, Error, Newest, Writer};
 
 /// What a door leaves to the hub that it becomes.
 pub(super) struct Lead {
@@ -27,6 +28,8 @@ pub(super) struct Lead {
     pub(super) works: VecDeque<Work>,
     /// Up to where its sessions were told everything.
     pub(super) told: Watermark,
+    /// The last batch that the door was told of.
+    pub(super) heard: BatchId,
     pub(super) hooks: NodeHooks,
     /// The node's.
     pub(super) number: u64,
@@ -46,28 +49,27 @@ impl HubState {
         counters: Arc<Counters>,
         first: FirstRules,
     ) -> Result<Leading, Box<(Error, Lead)>> {
-        let begin = match Beginning::read(&mut *lead.writer, &lead.sessions) {
+        let begin = match Beginning::read(&mut *lead.writer, lead.heard, &lead.sessions) {
             Ok(begin) => begin,
             Err(e) => return Err(Box::new((e, lead))),
         };
-        let Lead { candidate, writer, waiting, sessions, works, hooks, number, .. } = lead;
-        let Beginning { not_before, newest, due, valid } = begin;
+        let Lead { candidate, writer, waiting, sessions, works, told, hooks, number, .. } = lead;
+        let Beginning { before, not_before, newest, due, valid } = begin;
         let queue = Queue::with(waiting, works);
         let mut state = HubState::with(writer, (newest, due), queue, clock, counters, first);
-        state.doors = Some(Doors::new(hooks, number));
+        state.doors = Some(Doors::new(hooks, number, Takeover::at(state.told, before)));
         state.not_before = Some(not_before);
-        state.adopt(&sessions, &valid);
-        log::info!(
-            "this node leads, term {}, sessions: {}",
-            state.writer.last().term,
-            sessions.len()
-        );
+        let count = sessions.len();
+        state.adopt(sessions, &valid, told);
+        log::info!("this node leads, term {}, sessions: {count}", before.term);
         Ok((state, candidate))
     }
 }
 
 /// What a new leader has to know.
 struct Beginning {
+    /// The term, and the last batch before it.
+    before: BatchId,
     not_before: Millis,
     newest: Newest,
     due: Option<Millis>,
@@ -78,15 +80,21 @@ struct Beginning {
 impl Beginning {
     fn read(
         writer: &mut dyn Writer,
+        heard: BatchId,
         sessions: &FxHashMap<SessionId, DoorSession>,
     ) -> Result<Beginning, Error> {
         let not_before = writer.latest()?;
         let newest = writer.reader()?.newest()?;
         let due = writer.reader()?.next_due(1)?.first().map(|(_, later)| later.due);
-        let keys: Vec<_> =
-            sessions.values().map(|it| (it.account, it.device, it.key, it.secrets)).collect();
-        let valid = valid_keys(writer, &keys)?;
+        let before = writer.last();
+        let valid = match is_next(heard, before) {
+            true => vec![true; sessions.len()],
+            false => {
+                let keys: Vec<_> = sessions.values().map(DoorSession::opened_by).collect();
+                writer.let_in(&keys)?
+            }
+        };
         writer.record(&[])?;
-        Ok(Beginning { not_before, newest, due, valid })
+        Ok(Beginning { before, not_before, newest, due, valid })
     }
 }

@@ -16,34 +16,37 @@ use super::frames::{
 };
 use super::line::Line;
 use super::reports::Inquiries;
-use super::standing::valid_keys;
+use super::takeover::Takeover;
 use super::{LinkWork, NodeHooks};
 use crate::chat::Act;
 use crate::entry::SessionId;
 use crate::hub::{Answer, HubState, Work, digest};
 use crate::limits;
 use crate::node_report::{NodeQuestion, NodeReport};
-use crate::outbox::{Block, Drained, Outbox, Outgoing};
+use crate::outbox::{Block, Drained, Outbox, Outgoing, Watermark};
+use crate::store::BatchId;
 
 /// The doors, by the numbers of their nodes.
 pub(in crate::hub) struct Doors {
-    doors: FxHashMap<u64, Joined>,
-    hooks: NodeHooks,
+    pub(super) doors: FxHashMap<u64, Joined>,
+    pub(super) hooks: NodeHooks,
     /// This node's own number.
     number: u64,
-    inquiries: Inquiries,
+    pub(super) inquiries: Inquiries,
     /// How many of their sessions have a seat.
     seated: usize,
-    own: OwnSessions,
+    pub(super) own: OwnSessions,
+    /// For doors that come late.
+    pub(super) takeover: Takeover,
     /// When something was recorded last.
     recorded: Instant,
 }
 
 /// What has to be known of this node's own sessions if it ceases to lead.
 #[derive(Default)]
-struct OwnSessions {
+pub(super) struct OwnSessions {
     /// Digests of the hashes of passwords that may have opened them.
-    secrets: FxHashMap<SessionId, [u64; 2]>,
+    pub(super) secrets: FxHashMap<SessionId, [u64; 2]>,
     /// Those with work in this batch.
     in_hand: Vec<InHand>,
 }
@@ -63,10 +66,10 @@ pub(super) struct DoorParts {
 }
 
 /// A door.
-struct Joined {
-    number: u64,
-    line: Line,
-    given: Arc<Mutex<Given>>,
+pub(super) struct Joined {
+    pub(super) number: u64,
+    pub(super) line: Line,
+    pub(super) given: Arc<Mutex<Given>>,
 }
 
 /// A door that comes.
@@ -77,12 +80,14 @@ pub struct Joining {
     pub(super) line: Line,
     pub(super) given: Arc<Mutex<Given>>,
     pub(super) sessions: Vec<Seated>,
+    pub(super) told: Watermark,
+    pub(super) heard: BatchId,
 }
 
 /// What waits to be said to a door.
 #[derive(Default)]
 pub(super) struct Given {
-    said: Vec<ToDoor>,
+    pub(super) said: Vec<ToDoor>,
     /// Sessions with something in their outboxes.
     changed: Vec<SessionId>,
     sessions: FxHashMap<SessionId, Proxy>,
@@ -111,14 +116,18 @@ impl Wake for Changed {
     }
 }
 
-fn lock(given: &Mutex<Given>) -> MutexGuard<'_, Given> {
+pub(super) fn lock(given: &Mutex<Given>) -> MutexGuard<'_, Given> {
     // No code that holds the lock can panic halfway through a change.
     given.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Given {
     /// The outbox of a new session.
-    fn seat(given: &Arc<Mutex<Given>>, session: SessionId, source: SourceOutbox) -> Arc<Outbox> {
+    pub(super) fn seat(
+        given: &Arc<Mutex<Given>>,
+        session: SessionId,
+        source: SourceOutbox,
+    ) -> Arc<Outbox> {
         // Emptied after each batch, so it is bounded by what one can say.
         let SourceOutbox { lost_moves, origin } = source;
         let outbox = Arc::new(Outbox::new(usize::MAX, origin));
@@ -135,7 +144,7 @@ impl Given {
     pub(super) fn work(given: &Arc<Mutex<Given>>, node: u64, frame: ToLeader) -> Option<Work> {
         let of = |session: SessionNumber| SessionId::of_node(node, session);
         Some(match frame {
-            ToLeader::Hello(_) => return None,
+            ToLeader::Hello { .. } => return None,
             ToLeader::Acts { session, acts } => Work::Acts { session: of(session), acts },
             ToLeader::Owner { session, handle } => {
                 Work::Link(LinkWork::Owner { session: of(session), handle })
@@ -276,10 +285,10 @@ impl Proxy {
 }
 
 impl Doors {
-    pub(super) fn new(hooks: NodeHooks, number: u64) -> Doors {
+    pub(super) fn new(hooks: NodeHooks, number: u64, takeover: Takeover) -> Doors {
         let (doors, inquiries, seated, own) = Default::default();
         let recorded = Instant::now();
-        Doors { doors, hooks, number, inquiries, seated, own, recorded }
+        Doors { doors, hooks, number, inquiries, seated, own, takeover, recorded }
     }
 
     /// Ends the lines.
@@ -429,65 +438,6 @@ impl HubState {
         let inquiry = doors.inquiries.begin(own, awaited, answer);
         for (_, door) in doors.doors.iter().filter(|(node, _)| **node != from) {
             lock(&door.given).said.push(ToDoor::Report { inquiry, question: question.clone() });
-        }
-    }
-
-    fn join(&mut self, joining: Joining) {
-        let Joining { node, number, line, given, sessions } = joining;
-        self.part(node);
-        let keys: Vec<_> =
-            sessions.iter().map(|it| (it.account, it.device, it.key, it.secrets)).collect();
-        let valid = match valid_keys(&mut *self.writer, &keys) {
-            Ok(valid) => valid,
-            Err(e) => {
-                log::warn!("node {node} could not join: {e}");
-                return line.close();
-            }
-        };
-        let Some(doors) = &mut self.doors else { return line.close() };
-        doors.doors.insert(node, Joined { number, line, given: given.clone() });
-        lock(&given).said.extend((doors.hooks.known)().into_iter().map(ToDoor::Event));
-        log::info!("node {node} has joined, sessions: {}", sessions.len());
-        for (seated, is_valid) in sessions.into_iter().zip(valid) {
-            if !is_valid {
-                let told = Told { session: seated.session, cut: true, ..Told::default() };
-                lock(&given).said.push(ToDoor::Told(told));
-                continue;
-            }
-            let session = SessionId::of_node(node, seated.session);
-            let outbox = Given::seat(&given, session, seated.outbox);
-            outbox.prove(seated.proved);
-            self.seat_again(session, &seated, outbox);
-        }
-    }
-
-    /// A session that was logged in before comes to this hub.
-    pub(super) fn seat_again(&mut self, session: SessionId, seated: &Seated, outbox: Arc<Outbox>) {
-        let device = seated.device.map(|number| (number, false));
-        self.enter(session, seated.account, device, (seated.key, seated.events), outbox);
-        if let Some(seat) = self.seats.get_mut(&session) {
-            seat.online = seated.online;
-        }
-        if let Some(doors) = self.doors.as_mut().filter(|_| session.node() == 0) {
-            doors.own.secrets.insert(session, seated.secrets);
-        }
-    }
-
-    /// The line of a door has ended, if it had one: its sessions are gone, for now at least.
-    fn part(&mut self, node: u64) {
-        let Some(door) = self.doors.as_mut().and_then(|doors| doors.doors.remove(&node)) else {
-            return;
-        };
-        door.line.close();
-        if let Some(doors) = &mut self.doors {
-            doors.inquiries.forget(node);
-        }
-        let its = self.seats.keys().copied().filter(|session| session.node() == node);
-        let its: Vec<SessionId> = its.collect();
-        log::info!("node {node} has gone, sessions: {}", its.len());
-        for session in its {
-            let proved = self.seats.get(&session).map(|seat| seat.outbox.proved());
-            self.leave(session, proved);
         }
     }
 }

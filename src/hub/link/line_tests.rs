@@ -12,6 +12,8 @@ use crate::chat::{Act, OnceKey};
 use crate::entry::{AccountId, EntryId, Key, MoveNumber};
 use crate::name::Target;
 use crate::origin::Origin;
+use crate::outbox::Watermark;
+use crate::store::BatchId;
 use crate::wire::request::Events;
 
 const SECRET: &[u8] = b"what the database says to those who may read it";
@@ -94,15 +96,17 @@ fn frames_come_out_as_they_went_in() {
         secrets: [1, u64::MAX],
         events: Events::Watch,
         online: true,
+        pushes: true,
         proved: MoveNumber(9),
         outbox: SourceOutbox { lost_moves: 2, origin: Origin::User(1000) },
     };
+    let told = Watermark { entries: EntryId(8), moves: MoveNumber(4) };
     let to = Target::new("#team").unwrap();
     let act = Act::Send { to, body: "é\n\\".into(), once: Some("key".into()) };
     let edit = Box::new(Act::Edit { about: EntryId(2), body: "x".into() });
     let once = Act::Once { once: OnceKey::new("key", "PUT", "x"), act: edit };
     let frames = vec![
-        ToLeader::Hello(vec![seated]),
+        ToLeader::Hello { sessions: vec![seated], told, heard: BatchId { term: 2, number: 5 } },
         ToLeader::Acts { session: 17, acts: vec![act, once] },
         ToLeader::Fell { session: 17 },
     ];

@@ -109,10 +109,11 @@ impl NodeAcceptor {
             inbox.pass(|| {
                 for frame in frames {
                     let work = match frame {
-                        ToLeader::Hello(sessions) if !has_joined => {
+                        ToLeader::Hello { sessions, told, heard } if !has_joined => {
                             has_joined = true;
                             let (line, given) = (line.clone(), given.clone());
-                            let joining = Joining { node, number, line, given, sessions };
+                            let joining =
+                                Joining { node, number, line, given, sessions, told, heard };
                             Work::Link(LinkWork::Join(Box::new(joining)))
                         }
                         frame => match Given::work(&given, node, frame) {

@@ -7,14 +7,16 @@
 //! line after each batch.
 //!
 //! Who leads only the database decides (`store::Candidate`). If the leader goes, a door takes its
-//! place: its hub goes on with the sessions that it has, and the other doors seat theirs with it.
-//! Sessions notice nothing, but that entries come from the log for a moment; only those with a
-//! command under way are ended, since nobody knows what became of it.
+//! place: its hub goes on with the sessions that it has, and the other doors seat theirs with it
+//! (`joining`). Sessions notice nothing, but that those which have missed something read it from the
+//! log (`takeover`); only those with a command under way are ended, since nobody knows what became
+//! of it.
 
 mod asking;
 mod dial;
 mod door;
 mod frames;
+mod joining;
 mod keys;
 mod lead;
 mod leading;
@@ -25,6 +27,7 @@ mod listener;
 mod reports;
 mod standing;
 mod step_down;
+mod takeover;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

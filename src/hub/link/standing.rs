@@ -3,19 +3,16 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::frames::{Item, Seated, SourceOutbox, Told};
 use crate::entry::{AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber, SessionId};
-use crate::hub::{HubState, Work};
+use crate::hub::{Entered, HubState, Work};
 use crate::outbox::{Block, Drained, Outbox, Outgoing, Watermark, Withdrawal};
+use crate::store::OpenedBy;
 use crate::store::placed::PlacedFile;
-use crate::store::{Error, Fact, Need, Writer};
 use crate::wire::request::Events;
 use crate::wire::rows::Bye;
-
-/// How many sessions are looked up together.
-const CHUNK: usize = 4_096;
 
 /// A session of a door.
 pub(super) struct DoorSession {
@@ -49,6 +46,30 @@ pub(super) enum Left {
 }
 
 impl DoorSession {
+    /// One that has just logged in. A new account has nothing to catch up with.
+    pub(super) fn new(
+        entered: &Entered,
+        is_new: bool,
+        (key, secret): (Key, u64),
+        events: Events,
+        outbox: Arc<Outbox>,
+    ) -> DoorSession {
+        DoorSession {
+            account: entered.account,
+            device: entered.device.map(|(number, _)| number),
+            key,
+            secrets: [secret; 2],
+            events,
+            outbox,
+            pushes: is_new,
+            online: is_new,
+            unanswered: 0,
+            watch: None,
+            has_unasked: false,
+            put: None,
+        }
+    }
+
     /// Puts in what the leader says to it. `told` is up to where it was told everything before.
     /// Returns whether it has fallen behind with this.
     pub(super) fn tell(
@@ -113,22 +134,29 @@ impl DoorSession {
         self.outbox.take_moved();
     }
 
-    /// The leader has gone. All that it has told is up to `told`.
-    pub(super) fn lose_leader(&mut self, session: SessionId, told: Watermark) -> Left {
+    /// The leader has gone. Whether the session has missed something shows with the next one, so one
+    /// that waits for nothing is not woken.
+    pub(super) fn lose_leader(&mut self, session: SessionId) -> Left {
         if self.unanswered > u32::from(self.watch.is_some()) {
             self.outbox.cut();
             return Left::Cut;
         }
-        if std::mem::replace(&mut self.pushes, false) {
-            self.outbox.fall_behind(told);
-        }
         if std::mem::take(&mut self.has_unasked) {
             self.outbox.lose_moves();
+            self.outbox.wake();
         }
-        self.outbox.wake();
         let again = self.watch.take().map(|(id, until)| Work::Watch { session, id, until });
         (self.unanswered, self.put) = (0, None);
         Left::Stays(again)
+    }
+
+    /// It has missed something since it was told everything up to `told`: if it was pushed to, it reads
+    /// from the log.
+    pub(super) fn has_missed(&mut self, told: Watermark) {
+        if std::mem::replace(&mut self.pushes, false) {
+            self.outbox.fall_behind(told);
+            self.outbox.wake();
+        }
     }
 
     /// Up to where its account has been shown the receipts, when it leaves: `shown`, or all that was
@@ -141,6 +169,12 @@ impl DoorSession {
         }
     }
 
+    /// What has opened it.
+    pub(super) fn opened_by(&self) -> OpenedBy {
+        let DoorSession { account, device, key, secrets, .. } = *self;
+        OpenedBy { account, device, key, secrets }
+    }
+
     /// How the next leader knows it.
     pub(super) fn seated(&self, session: SessionId) -> Seated {
         Seated {
@@ -151,82 +185,39 @@ impl DoorSession {
             secrets: self.secrets,
             events: self.events,
             online: self.online,
+            pushes: self.pushes,
             proved: self.outbox.proved(),
             outbox: SourceOutbox::of(&self.outbox),
         }
     }
 }
 
+impl Seated {
+    /// What has opened it.
+    pub(super) fn opened_by(&self) -> OpenedBy {
+        let Seated { account, device, key, secrets, .. } = *self;
+        OpenedBy { account, device, key, secrets }
+    }
+}
+
 impl HubState {
     /// The sessions of this node go on with this hub, since it leads now, but for those whose keys are
-    /// not valid any more.
-    pub(super) fn adopt(&mut self, sessions: &FxHashMap<SessionId, DoorSession>, valid: &[bool]) {
-        for ((session, standing), is_valid) in sessions.iter().zip(valid) {
+    /// not valid any more. They were told everything up to `told`.
+    pub(super) fn adopt(
+        &mut self,
+        sessions: FxHashMap<SessionId, DoorSession>,
+        valid: &[bool],
+        told: Watermark,
+    ) {
+        for ((session, mut standing), is_valid) in sessions.into_iter().zip(valid) {
             if *is_valid {
-                let seated = standing.seated(*session);
-                self.seat_again(*session, &seated, standing.outbox.clone());
+                if told != self.told {
+                    standing.has_missed(told);
+                }
+                self.seat_again(session, &standing.seated(session), standing.outbox.clone());
             } else {
                 standing.outbox.cut();
             }
         }
     }
-}
-
-/// Which of these sessions would still be let in: while they had no leader, nobody could tell
-/// them that what opened them is not valid any more.
-///
-/// # Errors
-/// The store's reason.
-pub(super) fn valid_keys(
-    writer: &mut dyn Writer,
-    sessions: &[(AccountId, Option<DeviceNumber>, Key, [u64; 2])],
-) -> Result<Vec<bool>, Error> {
-    let mut valid = Vec::with_capacity(sessions.len());
-    for sessions in sessions.chunks(CHUNK) {
-        let mut asked = FxHashSet::default();
-        let mut needs = Vec::new();
-        for (account, device, key, _) in sessions {
-            let need = match key {
-                Key::Password => Need::Secret(*account),
-                Key::Token(_) => Need::Tokens(*account),
-                Key::User(_) => Need::Links(*account),
-            };
-            let devices = device.map(|_| Need::Devices(*account));
-            for need in [need, Need::Account(*account)].into_iter().chain(devices) {
-                if asked.insert(need.clone()) {
-                    needs.push(need);
-                }
-            }
-        }
-        let facts = writer.reader()?.gather(&needs, needs.len())?;
-        let (mut keys, mut secrets) = (FxHashSet::default(), FxHashSet::default());
-        let (mut living, mut devices) = (FxHashSet::default(), FxHashSet::default());
-        for fact in facts {
-            match fact {
-                Fact::Account(it) if !it.gone && !it.disabled => drop(living.insert(it.id)),
-                Fact::Devices(account, _, all) => {
-                    devices.extend(all.iter().map(|device| (account, device.number)));
-                }
-                Fact::Secret(account, hash) => {
-                    secrets.insert((account, crate::hub::digest(&hash)));
-                }
-                Fact::Tokens(account, all) => {
-                    keys.extend(all.iter().map(|token| (account, Key::Token(token.id))));
-                }
-                Fact::Links(account, all) => {
-                    keys.extend(all.iter().map(|user| (account, Key::User(*user))));
-                }
-                _ => {}
-            }
-        }
-        valid.extend(sessions.iter().map(|(account, device, key, digests)| {
-            let is_valid = match key {
-                Key::Password => digests.iter().any(|it| secrets.contains(&(*account, *it))),
-                key => keys.contains(&(*account, *key)),
-            };
-            let has_device = device.is_none_or(|number| devices.contains(&(*account, number)));
-            is_valid && has_device && living.contains(account)
-        }));
-    }
-    Ok(valid)
 }

@@ -76,7 +76,7 @@ impl HubState {
                 has_unasked: false,
                 put: None,
             };
-            if let Left::Stays(watch) = standing.lose_leader(session, self.told) {
+            if let Left::Stays(watch) = standing.lose_leader(session) {
                 watches.extend(watch);
                 sessions.insert(session, standing);
             }
@@ -104,6 +104,7 @@ impl Lead {
         counters: Arc<Counters>,
     ) -> LinkDoor {
         is_door.store(true, Ordering::Release);
+        // What it has heard last is not known any more: keys are looked up again.
         let Lead { candidate, waiting, sessions, works, told, hooks, .. } = self;
         let start = DoorStart { candidate, node, waiting, is_door, hooks, counters };
         LinkDoor::new(start).with(sessions, works, told)

@@ -29,6 +29,7 @@ mod import;
 mod inventory;
 mod later;
 mod leader;
+mod let_in;
 mod lists;
 mod log;
 mod maintenance;

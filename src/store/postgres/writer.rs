@@ -10,14 +10,14 @@
 
 use std::thread;
 
-use super::PgReader;
 use super::erasure::Erasure;
 use super::schema::NO_STANDBY;
 use super::steps::{BatchParams, RECORD, RECORD_GUARDED, flags, tags, words};
+use super::{PgReader, let_in};
 use crate::config::Standby;
 use crate::entry::Millis;
 use crate::limits;
-use crate::store::{BatchId, Change, Error, Reader, Writer};
+use crate::store::{BatchId, Change, Error, OpenedBy, Reader, Writer};
 
 /// The writer, whose connection the lookups of the rules use as well: so none of them is answered
 /// by a server that is not the primary any more.
@@ -102,6 +102,10 @@ impl Writer for PgWriter {
         let sql = "SELECT time FROM entry ORDER BY id DESC LIMIT 1";
         let row = self.reader.row(sql, &[])?;
         Ok(Millis(row.map_or(Ok(0), |row| row.get(0))?))
+    }
+
+    fn let_in(&mut self, sessions: &[OpenedBy]) -> Result<Vec<bool>, Error> {
+        let_in::let_in(&mut self.reader, sessions)
     }
 
     fn wipe(&mut self) -> Result<bool, Error> {
