@@ -31,6 +31,12 @@ pub const PG_OVERWRITE: i64 = 4_096;
 pub const PG_ROUNDS: usize = 8;
 /// How often an idle papod makes sure that it still is the leader of a PostgreSQL database.
 pub const PG_BEAT: Duration = LINK_BEAT;
+/// How long after a batch was confirmed questions are answered: a leader that confirms nothing may
+/// have been replaced. It records something each [`PG_BEAT`].
+pub const PG_LEASE: Duration = Duration::from_millis(500);
+/// How long a leader on another server than the one before confirms nothing: [`PG_LEASE`], and what a
+/// packet is on its way. Less than [`LEADER_SILENCE`], or another would take its place.
+pub const PG_LEASE_WAIT: Duration = Duration::from_millis(600);
 /// Rows that are copied from PostgreSQL at once, some 2 MB of messages.
 pub const PG_COPY: i64 = 8_192;
 /// Bytes that may wait for a node. Beyond it its line is cut, and it asks the database.

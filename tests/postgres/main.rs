@@ -59,6 +59,7 @@ mod restored;
 mod search;
 mod served;
 mod server_pair;
+mod stale;
 mod standbys;
 mod stores;
 #[path = "../store/suite.rs"]

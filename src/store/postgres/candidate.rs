@@ -73,6 +73,7 @@ impl PgNode {
                 return Err(Error::new(schema::NO_STANDBY));
             }
         }
+        source.expect_beats();
         let Leadership { node: name, host, .. } = Leadership::new()?;
         let (address, key, number, seen) = Default::default();
         let (recorder, lacks, left_behind, looked_elsewhere) = Default::default();

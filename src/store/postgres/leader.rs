@@ -24,8 +24,9 @@ const LOOK: &str = "SELECT l.term, l.batch, l.node, l.host, l.beat, a.pid IS NOT
     FROM leader l LEFT JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_start = l.started";
 
 /// Begins a new term after `$1`. Ids and move numbers jump by `$2`, as `$6` says: see [`Jump`]. The
-/// server differs if it is not the one of the last term, or its log has branched off since. `$3` and
-/// `$4` are the new leader. `$7`: the one before is still connected.
+/// server differs if it is not the one of the last term, or its log has branched off since; the last
+/// column is whether it does. `$3` and `$4` are the new leader. `$7`: the one before is still
+/// connected.
 const TAKE: &str = "WITH now AS (
         SELECT (SELECT system_identifier FROM pg_control_system()) || '/'
                    || left(pg_walfile_name(pg_current_wal_lsn()), 8) AS server,
@@ -44,7 +45,8 @@ const TAKE: &str = "WITH now AS (
     )
     INSERT INTO term SELECT term, $3, $4, now(), batch, entry - size, server, standby, $7
         FROM new, now
-    RETURNING term, batch_before, standby";
+    RETURNING term, batch_before, standby,
+        EXISTS(SELECT FROM term t, now WHERE t.term = $1 AND t.server <> now.server)";
 
 /// Ends the server process of the leader.
 pub(super) const END_IT: &str = "SELECT pg_terminate_backend(a.pid) FROM leader l
@@ -188,6 +190,11 @@ impl Leadership {
         on.execute("SET lock_timeout = 0")?;
         let Some(row) = taken.first() else { return Ok(false) };
         self.last = BatchId { term: row.get(0)?, number: row.get(1)? };
+        if row.get(3)? {
+            // The former primary may still be there, and nodes that are cut off with it.
+            let is_own = seen.node == self.node;
+            source.let_leases_end(is_own || seen.last == source.confirmed());
+        }
         source.confirm(self.last);
         if !row.get::<bool>(2)? && source.standby == Standby::Warn {
             log::warn!("{}", ONE_DISK.trim_start_matches("warning: "));

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::PgError;
 use super::protocol::PgConnection;
@@ -18,14 +18,24 @@ pub(super) struct Source {
     pub(super) url: PgUrl,
     /// Whether commits have to wait for a standby.
     pub(super) standby: Standby,
-    confirmed: Mutex<BatchId>,
+    confirmed: Mutex<Confirmed>,
     changed: Condvar,
+    /// The leader confirms a batch each [`limits::PG_BEAT`] at least, and this process hears of it.
+    has_beats: AtomicBool,
     /// This process leads: it has the writer.
     leads: AtomicBool,
     /// Since when papod ends.
     ending: Mutex<Option<Instant>>,
     /// Which of the servers is asked first.
     first: AtomicUsize,
+}
+
+/// The newest batch that is known to be on as many disks as the database is set to wait for.
+#[derive(Default)]
+struct Confirmed {
+    batch: BatchId,
+    /// Since when that is known.
+    heard: Option<Instant>,
 }
 
 /// What a connection is for.
@@ -42,8 +52,13 @@ pub(super) enum PgPurpose {
 
 impl Source {
     pub(super) fn new(url: PgUrl, standby: Standby) -> Source {
-        let (confirmed, changed, leads, ending, first) = Default::default();
-        Source { url, standby, confirmed, changed, leads, ending, first }
+        let (confirmed, changed, has_beats, leads, ending, first) = Default::default();
+        Source { url, standby, confirmed, changed, has_beats, leads, ending, first }
+    }
+
+    /// From now on a leader that is not heard may not be the leader any more.
+    pub(super) fn expect_beats(&self) {
+        self.has_beats.store(true, Ordering::Relaxed);
     }
 
     /// This server lacks what was recorded, or does not confirm anything: those after it in the URL
@@ -63,31 +78,53 @@ impl Source {
         self.leads.store(leads, Ordering::Release);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BatchId> {
+    fn lock(&self) -> MutexGuard<'_, Confirmed> {
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest batch that is known to be on as many disks as the database is set to wait for.
     pub(super) fn confirmed(&self) -> BatchId {
-        *self.lock()
+        self.lock().batch
     }
 
     /// A batch is confirmed.
     pub(super) fn confirm(&self, batch: BatchId) {
         let mut confirmed = self.lock();
-        *confirmed = (*confirmed).max(batch);
+        if batch > confirmed.batch {
+            *confirmed = Confirmed { batch, heard: Some(Instant::now()) };
+        }
         self.changed.notify_all();
     }
 
     /// Waits until a batch that was read is confirmed, for [`limits::PG_ANSWER`] at most. Until
     /// then it could be lost again: what a primary shows after a crash may not have reached its
     /// standby.
+    ///
+    /// And until something was confirmed a moment ago, in the same term: else the standby of this
+    /// server may have become the primary, and what was read is no longer all there is. Whoever leads
+    /// there confirms nothing before that moment is over: see [`Source::let_leases_end`].
     pub(super) fn is_confirmed(&self, batch: BatchId) -> bool {
-        let confirmed = self.lock();
-        let wait = self
-            .changed
-            .wait_timeout_while(confirmed, limits::PG_ANSWER, |confirmed| *confirmed < batch);
-        *wait.unwrap_or_else(PoisonError::into_inner).0 >= batch
+        let has_beats = self.has_beats.load(Ordering::Relaxed);
+        let is_stale = |it: &Confirmed| {
+            has_beats && it.heard.is_none_or(|heard| heard.elapsed() > limits::PG_LEASE)
+        };
+        let wait = self.changed.wait_timeout_while(self.lock(), limits::PG_ANSWER, |it| {
+            it.batch < batch || is_stale(it)
+        });
+        let it = wait.unwrap_or_else(PoisonError::into_inner).0;
+        let is_newer = has_beats && it.batch.term > batch.term;
+        it.batch >= batch && !is_newer && !is_stale(&it)
+    }
+
+    /// Waits until nobody answers questions any more because of what the leader before has confirmed.
+    /// `is_known`: it has confirmed nothing since this process has heard of it last.
+    pub(super) fn let_leases_end(&self, is_known: bool) {
+        if !self.has_beats.load(Ordering::Relaxed) {
+            return;
+        }
+        let heard = self.lock().heard.filter(|_| is_known);
+        let since = heard.map_or(Duration::ZERO, |heard| heard.elapsed());
+        thread::sleep(limits::PG_LEASE_WAIT.saturating_sub(since));
     }
 
     /// Papod ends: what waits for the database gives up when no session is left that could be told

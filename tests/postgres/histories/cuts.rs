@@ -206,6 +206,18 @@ impl Site<'_> {
             },
         );
         self.servers.remove(&self.reserve);
+        let half = [self.leader(), self.primary];
+        let others: Vec<usize> = self.others(half[0]);
+        let others: Vec<usize> = others.into_iter().filter(|at| *at != half[1]).collect();
+        self.cut(
+            "the leader and the primary from all, and its standby promoted",
+            |network| network.part(&half, &others),
+            |site| {
+                site.promote();
+                site.until_replaced(half[0]);
+            },
+        );
+        self.servers.remove(&self.reserve);
     }
 
     /// Says how long each cut kept somebody waiting.
