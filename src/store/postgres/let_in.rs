@@ -9,8 +9,8 @@ use crate::store::{Error, OpenedBy};
 /// How many sessions are asked about together.
 const CHUNK: usize = 20_000;
 
-/// The places, from 1 on, of those who would not be let in. `$1` to `$5`: their accounts, devices (0:
-/// none), kinds of keys, the numbers of these, and two digests of 8 bytes for each.
+/// The places, from 1 on, of those who would not be let in. `$1` to `$6`: their accounts, devices (0:
+/// none), kinds of keys, the numbers of these, and for each two digests of 8 bytes, `$5` and `$6`.
 const NOT_LET_IN: &str = "SELECT s.at
     FROM unnest($1, $2, $3, $4, $5, $6) WITH ORDINALITY
         AS s(account, device, kind, key, one, other, at)
