@@ -12,6 +12,10 @@ use std::time::{Duration, Instant};
 use crate::cluster::Cluster;
 use crate::process::{Client, PASSWORD, Papod, id};
 
+/// How long people wait for an answer before they try another node: one that is cut off from the
+/// database lets them in, and has nothing to tell them.
+const ANSWER: Duration = Duration::from_secs(2);
+
 /// A connection to a node, if it says something soon.
 fn greeted(address: SocketAddr) -> Option<Client> {
     let socket = TcpStream::connect(address).ok()?;
@@ -84,6 +88,14 @@ impl People {
         }
     }
 
+    /// The next line, if it comes soon.
+    fn answer(&self, client: &mut Client) -> Option<String> {
+        client.socket().set_read_timeout(Some(ANSWER)).unwrap();
+        let line = client.line_in_time().ok().flatten();
+        client.socket().set_read_timeout(Some(self.patience)).unwrap();
+        line
+    }
+
     /// A session of somebody on some node.
     pub fn log_in(&self, next: &mut usize, handle: &str, how: &str) -> Client {
         let until = Instant::now() + self.patience * 2;
@@ -92,7 +104,8 @@ impl People {
             let mut client = self.connect(next);
             let line = format!("LOGIN {handle} {PASSWORD}{how}\n");
             let said = client.socket().write_all(line.as_bytes());
-            if said.is_ok() && client.next_line().is_some_and(|line| line.starts_with("OK LOGIN")) {
+            if said.is_ok() && self.answer(&mut client).is_some_and(|it| it.starts_with("OK LOGIN"))
+            {
                 return client;
             }
         }
@@ -109,7 +122,7 @@ impl People {
             let id = loop {
                 let line = format!("ONCE k{} MSG bob {body}\n", confirmed.len());
                 let said = client.socket().write_all(line.as_bytes());
-                match said.ok().and_then(|()| client.next_line()) {
+                match said.ok().and_then(|()| self.answer(&mut client)) {
                     Some(line) if line.starts_with("OK MSG") => break id(&line),
                     Some(line) => assert!(line.starts_with("BYE "), "{line}"),
                     None => {}
@@ -128,7 +141,7 @@ impl People {
         let mut client = self.log_in(&mut next, "bob", "");
         let mut last = 0;
         loop {
-            match client.next_line() {
+            match self.answer(&mut client) {
                 Some(line) if line.starts_with("MSG ") => {
                     let id = id(&line);
                     assert!(id > last, "{id} after {last}");

@@ -358,6 +358,11 @@ impl Client {
     /// the stream has ended or that the connection was reset. What Telnet answers to Telnet is taken
     /// out of it.
     pub fn next_line(&mut self) -> Option<String> {
+        self.line_in_time().expect("nothing comes")
+    }
+
+    /// The same, or an error where nothing comes for as long as the socket waits.
+    pub fn line_in_time(&mut self) -> io::Result<Option<String>> {
         let mut line = Vec::new();
         match self.lines.read_until(b'\n', &mut line) {
             Ok(_) => {
@@ -366,10 +371,10 @@ impl Client {
                     line.drain(at..at + 3);
                 }
                 let line = String::from_utf8(line).expect("papod says UTF-8 only");
-                line.strip_suffix('\n').map(str::to_owned)
+                Ok(line.strip_suffix('\n').map(str::to_owned))
             }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => panic!("nothing comes"),
-            Err(_) => None,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Err(e),
+            Err(_) => Ok(None),
         }
     }
 
