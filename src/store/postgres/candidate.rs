@@ -140,7 +140,7 @@ impl PgNode {
         let mut leadership = Leadership::again(&self.name, &self.host);
         let on = self.connected()?;
         if seen.is_there {
-            on.query(END_IT, &[])?;
+            on.query(END_IT, &[Param::Int(seen.last.term)])?;
         }
         let row = [
             Param::Text(&leadership.node),

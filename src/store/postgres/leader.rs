@@ -48,9 +48,9 @@ const TAKE: &str = "WITH now AS (
     RETURNING term, batch_before, standby,
         EXISTS(SELECT FROM term t, now WHERE t.term = $1 AND t.server <> now.server)";
 
-/// Ends the server process of the leader.
+/// Ends the server process of the leader, unless the next term has begun after `$1`.
 pub(super) const END_IT: &str = "SELECT pg_terminate_backend(a.pid) FROM leader l
-    JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_start = l.started";
+    JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_start = l.started WHERE l.term = $1";
 
 /// Whether ids and move numbers jump as a term begins, because some that were given, and shown, may
 /// be lost, and must not be given again.
@@ -260,7 +260,7 @@ impl Leadership {
         }
         if seen.is_there && !seen.waits_for_standby {
             // It is our own, and nobody listens to it any more.
-            on.query(END_IT, &[])?;
+            on.query(END_IT, &[Param::Int(seen.last.term)])?;
         }
         self.take(on, source, &seen, Jump::Never)
     }
