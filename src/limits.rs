@@ -370,6 +370,10 @@ pub const INTRODUCED: usize = 1_024;
 /// Time for a PROXY header, which a proxy sends at once.
 pub const PROXY_TIME: Duration = Duration::from_secs(10);
 
+/// Unsent bytes that the kernel keeps for a TCP peer (`TCP_NOTSENT_LOWAT`, tcp(7)); what is on its
+/// way comes on top. Linux would keep up to 4 MiB for each peer that stops reading (`tcp_wmem`).
+pub const UNSENT: u32 = 128 * 1_024;
+
 /// Silence on a TCP connection before the first keepalive probe. Networks forget a connection that
 /// is silent for some minutes; the probes prevent this as well.
 pub const KEEPALIVE: Duration = Duration::from_secs(60);

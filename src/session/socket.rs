@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, sockopt};
 use smol::Async;
+use socket2::SockRef;
 
 use super::pipe::PipeEnd;
 use crate::chat::OnceKey;
@@ -263,6 +264,7 @@ fn set_options(socket: impl AsFd, keepalive: Option<Duration>) -> io::Result<()>
     sockopt::set_socket_oobinline(socket, true)?;
     // Replies are written whole, so Nagle's algorithm would only delay them.
     sockopt::set_tcp_nodelay(socket, true)?;
+    SockRef::from(&socket).set_tcp_notsent_lowat(limits::UNSENT)?;
     Ok(())
 }
 
@@ -345,6 +347,28 @@ mod tests {
             socket.expect_acknowledgement(true).unwrap();
             assert_eq!(time(), usual);
         }
+    }
+
+    #[test]
+    fn who_takes_nothing_fills_little_memory() {
+        let (Socket::Tcp(socket), _peer) = pair(None) else { panic!() };
+        let mut taken = 0;
+        loop {
+            match socket.get_ref().write(&[b'x'; 4096]) {
+                Ok(n) => taken += n,
+                // The peer's system may still take some, and then there is room again.
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    let mut polled = [PollFd::new(&socket, PollFlags::OUT)];
+                    let time = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+                    if rustix::event::poll(&mut polled, Some(&time)).unwrap() == 0 {
+                        break;
+                    }
+                }
+                Err(e) => panic!("{e}"),
+            }
+        }
+        // Without a bound the system keeps 4 MiB for it.
+        assert!(taken < 1024 * 1024, "{taken}");
     }
 
     #[test]
