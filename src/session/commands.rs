@@ -6,6 +6,7 @@ use super::answer::{Answer, Halt};
 use super::intake::Held;
 use super::{End, Me, Mode, Session};
 use crate::entry::{AccountId, ConversationId};
+use crate::group_rules::Permitted;
 use crate::name::Target;
 use crate::readers::Asker;
 use crate::store::{self, Account, Pair, Reader};
@@ -245,8 +246,15 @@ impl Session {
         let asked = to.clone();
         let refused = self.ask(move |reader| match asked {
             Target::Group(name) => {
-                let is_in = reader.membership(me, &name)?.is_some_and(|(_, is_in)| is_in);
-                Ok((!is_in).then_some(Refusal::NoSuchGroup(name)))
+                let Some((id, true)) = reader.membership(me, &name)? else {
+                    return Ok(Some(Refusal::NoSuchGroup(name)));
+                };
+                if reader.group_rules(id)?.write == Permitted::All {
+                    return Ok(None);
+                }
+                let row = reader.group_rows(me, &[id])?.rows.pop();
+                let is_admin = row.is_some_and(|row| row.admin == Some(true));
+                Ok((!is_admin).then_some(Refusal::OnlyAdminsWrite(name)))
             }
             Target::Person(handle) => match reader.account(&handle)? {
                 None => Ok(Some(Refusal::NoSuchUser(handle))),

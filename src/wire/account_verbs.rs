@@ -68,7 +68,7 @@ pub(super) const PASSWD: Verb = Verb {
         "blanks",
     ],
     example: "PASSWD secret-a better-secret-a",
-    errors: "wrong-secret too-fast too-many storage",
+    errors: "wrong-secret not-allowed too-fast too-many storage",
     served: Served::Accounts,
     rule: rules::passwd,
 };
@@ -85,7 +85,7 @@ pub(super) const TOKEN: Verb = Verb {
         "TOKEN DEL <label>             revokes one and closes its sessions",
     ],
     example: "TOKEN NEW laptop",
-    errors: "taken no-such-token no-such-user not-allowed too-many storage",
+    errors: "taken no-such-token not-allowed too-many and those of MSG",
     served: Served::Accounts,
     rule: rules::token,
 };

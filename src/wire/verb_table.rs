@@ -43,7 +43,7 @@ pub static VERBS: [Verb; 41] = [
             "pipes",
         ],
         example: "TALK bia",
-        errors: "no-such-user no-such-group",
+        errors: "no-such-user no-such-group not-admin blocked",
         served: Served::Accounts,
         rule: rules::talk,
     },
