@@ -492,6 +492,8 @@ pub const HTTP_LINK_SECONDS: i64 = 24 * 60 * 60;
 pub const HTTP_PEEK: Duration = Duration::from_secs(2);
 /// Messages of each conversation that a subscriber gets who asks for all.
 pub const HTTP_ALL: usize = 100;
+/// Pages of `HIST` in which these are looked for; 10,000 rows take less than a second.
+pub const HTTP_LAST_PAGES: usize = 10;
 /// Seconds after which to try again when there was too much at once, and no time is known.
 pub const RETRY_AFTER: u64 = 5;
 /// Seconds of a `wait=` that names none.

@@ -6,7 +6,7 @@ use super::answer::Denial;
 use super::link::{Final, final_of};
 use super::since::Since;
 use super::subscribe::{Floors, Subscription};
-use super::topics::Scope;
+use super::topics::{Scope, fitting};
 use crate::entry::{EntryId, EntryKind, Millis};
 use crate::limits;
 use crate::name::Target;
@@ -106,23 +106,44 @@ impl Subscription<'_> {
         Ok(found)
     }
 
-    /// The id of the `count`-th last message of a conversation, or of its first.
+    /// The id of the `count`-th last message that the topics have of a conversation, or of the
+    /// first.
     async fn last(&mut self, target: &Target, count: usize) -> Result<Option<EntryId>, Denial> {
-        // Changes of groups are passed over, if they are not too many.
-        let rows = (count + limits::HIST_DEFAULT).min(limits::HIST_MAX);
-        self.link.send(format!("HIST {target} {rows}\n").as_bytes()).await?;
-        let mut last = VecDeque::new();
-        let read = self.early_rows("HIST", |line| {
-            let Some(line) = EntryLine::parse(line) else { return };
-            if line.entry.kind == EntryKind::Message && !line.entry.is_gone() {
-                last.push_back(line.entry.id);
-                if last.len() > count {
-                    last.pop_front();
+        let me = self.me.clone();
+        // What others say in a conversation of the topics always belongs to one.
+        let has_own = fitting(&self.topics, &me, target, &me).is_some();
+        let mut found = None;
+        let mut missing = count;
+        let mut before = String::new();
+        // Some rows more, since changes of groups are rows too.
+        let mut rows = (count + limits::HIST_DEFAULT).min(limits::HIST_MAX);
+        for _ in 0..limits::HTTP_LAST_PAGES {
+            self.link.send(format!("HIST {target} {rows}{before}\n").as_bytes()).await?;
+            let mut first = None;
+            let mut last = VecDeque::new();
+            let read = self.early_rows("HIST", |line| {
+                let Some(EntryLine { entry, .. }) = EntryLine::parse(line) else { return };
+                first.get_or_insert(entry.id);
+                let is_message = entry.kind == EntryKind::Message && !entry.is_gone();
+                if is_message && (has_own || entry.from != me) {
+                    last.push_back(entry.id);
+                    if last.len() > missing {
+                        last.pop_front();
+                    }
                 }
+            });
+            let reply = read.await??;
+            found = last.front().copied().or(found);
+            missing -= last.len();
+            match (reply, first) {
+                (Reply::Listed { more: true, .. }, Some(first)) if missing > 0 => {
+                    before = format!(" before {}", first.0);
+                    rows = limits::HIST_MAX;
+                }
+                _ => break,
             }
-        });
-        read.await??;
-        Ok(last.front().copied())
+        }
+        Ok(found)
     }
 
     /// The id of the first entry of a conversation from a time on.

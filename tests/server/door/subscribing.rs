@@ -54,6 +54,38 @@ fn what_happens_is_sent_under_the_first_topic_that_fits() {
 }
 
 #[test]
+fn the_last_messages_are_those_of_the_topic() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let (mut ana, mut bob) = (papod.register("ana"), papod.register("bob"));
+    let ids = |path: &str, user: &str| -> Vec<String> {
+        let events = poll(web, path, &as_user(user));
+        events.iter().map(|event| event.split('|').nth(1).unwrap()[9..].to_owned()).collect()
+    };
+    bob.send("ana", "can you hear me?");
+    // What she says in the chat is not said to her.
+    for n in 2..=170 {
+        ana.send("bob", &format!("{n}"));
+    }
+    assert_eq!(ids("/ana/json?poll=1&since=latest", "ana"), ["001"]);
+    assert_eq!(ids("/ana/json?poll=1", "ana"), ["001"]);
+    assert_eq!(ids("/bob/json?poll=1&since=latest", "ana"), ["170"]);
+    assert_eq!(ids("/_/json?poll=1&since=latest", "ana"), ["170"]);
+    // Changes of a group, and deleted messages.
+    ana.say("GROUP NEW ops bob");
+    ana.send("#ops", "one");
+    ana.send("#ops", "two");
+    for n in 174..=330 {
+        ana.say(&format!("GROUP TOPIC ops {n}"));
+    }
+    ana.send("#ops", "three");
+    ana.say("DEL last");
+    ana.until("OK DEL ");
+    assert_eq!(ids("/_ops/json?poll=1&since=latest", "bob"), ["173"]);
+    assert_eq!(ids("/_ops/json?poll=1&since=all", "bob"), ["172", "173"]);
+}
+
+#[test]
 fn since_says_where_it_begins() {
     let home = Home::new();
     let (papod, web) = start(&home, &[]);
