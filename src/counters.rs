@@ -135,6 +135,8 @@ pub struct Counters {
     /// Of the leader: how many papods there are, and the logged-in connections of the others.
     pub nodes: Count,
     pub node_sessions: Count,
+    /// 1 while nobody is let in, since nothing is confirmed.
+    pub unavailable: Count,
     /// With PostgreSQL, as of a moment ago.
     pub replication: Mutex<Option<Replication>>,
     /// Commands that were refused, by the code of their `ERR`.
@@ -238,6 +240,11 @@ impl Counters {
                 "nodes_sessions",
                 "Logged-in connections at the other papods, if this one leads.",
                 of(&self.node_sessions),
+            ),
+            (
+                "unavailable",
+                "Whether this papod lets nobody in, since nothing is confirmed.",
+                of(&self.unavailable),
             ),
         ];
         let replication = *self.replication.lock().unwrap_or_else(PoisonError::into_inner);

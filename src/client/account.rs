@@ -10,7 +10,7 @@ use smol::lock::Mutex;
 use super::address::{Address, Addresses, Host, PLAIN_PORT};
 use super::connection::{ANSWER, Connection, Success};
 pub use super::dial::Endpoint;
-use super::dial::Family;
+use super::dial::{Family, FirstAddress};
 use super::failure::Failure;
 use super::secret;
 use super::settings::{self, Settings};
@@ -149,19 +149,27 @@ impl Credentials {
         self.secret.lock().await.clone()
     }
 
-    /// A new connection that has logged in.
+    /// A new connection that has logged in, at the next address if that comes to nothing at one.
     ///
     /// # Errors
     /// `Lost`, `Secret`, `Refused`.
     pub async fn connect(&self, events: Events) -> Result<Connection, Failure> {
-        let mut connection = self.server.open().await?;
         let name = match &self.device {
             Some(device) => format!("{}/{device}", self.handle),
             None => self.handle.to_string(),
         };
-        let entered = connection.login(&name, &self.secret.lock().await, events).await;
-        entered.map_err(|failure| self.explained(failure))?;
-        Ok(connection)
+        let mut others = self.server.addresses.iter().skip(1);
+        loop {
+            let mut connection = self.server.open().await?;
+            let entered = connection.login(&name, &self.secret.lock().await, events).await;
+            match entered {
+                Ok(()) => return Ok(connection),
+                Err(Failure::Lost(_) | Failure::Busy(_)) if others.next().is_some() => {
+                    connection.leave();
+                }
+                Err(failure) => return Err(self.explained(failure)),
+            }
+        }
     }
 
     /// Whether asking for the password may help after this secret was refused.
@@ -228,7 +236,8 @@ impl Named {
 
     /// The server at these addresses.
     pub fn at(&self, addresses: Addresses) -> Endpoint {
-        Endpoint { addresses, roots: self.roots.clone(), family: self.family }
+        let first = FirstAddress::default();
+        Endpoint { addresses, roots: self.roots.clone(), family: self.family, first }
     }
 
     /// The named account, else that of the settings.

@@ -88,6 +88,9 @@ impl<'a> Caller<'a> {
         let began = Instant::now();
         match connection.ask(command, time).await {
             Err(lost @ (Failure::Lost(_) | Failure::Busy(_))) => {
+                // How long one was silent says nothing of the others.
+                let has_others = self.account.server.addresses.iter().len() > 1;
+                let began = if has_others { Instant::now() } else { began };
                 self.outage.after(lost, began).await?;
                 Ok(None)
             }

@@ -9,7 +9,7 @@ use smol::future::FutureExt;
 use smol::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use super::address::Address;
-use super::dial::{self, Endpoint, Transport, Try};
+use super::dial::{self, Endpoint, FirstAddress, Transport};
 use super::failure::Failure;
 use super::lines;
 use crate::wire::reply::Reply as Done;
@@ -54,6 +54,30 @@ pub struct Connection {
     unsent: Vec<u8>,
     /// The reason in the last line, if that was a `BYE`.
     bye: Option<String>,
+    place: AddressInUse,
+}
+
+/// Which of the server's addresses a connection leads to.
+#[derive(Clone)]
+struct AddressInUse {
+    first: FirstAddress,
+    place: usize,
+}
+
+impl AddressInUse {
+    /// As [`within`]. If that takes longer, another address is tried first from now on.
+    async fn within<T>(
+        &self,
+        patience: Duration,
+        what: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let silence = async {
+            Timer::after(patience).await;
+            self.first.leave(self.place);
+            Err(silent(patience))
+        };
+        what.or(silence).await
+    }
 }
 
 /// The answer to a command that was not refused.
@@ -112,27 +136,29 @@ impl Connection {
     /// that fails or takes longer than a second.
     ///
     /// # Errors
-    /// `Lost`; `Wrong`; `Busy`: of several addresses the first of these that one did not just fail
-    /// to be reached with.
+    /// `Lost`; `Busy` if one has no room for now; the first `Wrong`, if there is one.
     pub async fn open(server: &Endpoint) -> Result<Connection, Failure> {
-        let tries = server.addresses.iter();
-        let tries =
-            tries.map(|address| Box::pin(Connection::open_at(server, address)) as Try<_, _>);
+        let tries = server.in_order().map(|at| Box::pin(Connection::open_at(server, at)) as _);
         let failed = match dial::first_to_succeed(tries, NEXT_SERVER).await {
             Ok(connection) => return Ok(connection),
             Err(failed) => failed,
         };
-        let mut whys = Vec::new();
+        let (mut whys, mut is_busy) = (Vec::new(), false);
         for failure in failed {
+            is_busy |= matches!(failure, Failure::Busy(_));
             match failure {
-                Failure::Lost(why) => whys.push(why),
+                Failure::Lost(why) | Failure::Busy(why) => whys.push(why),
                 other => return Err(other),
             }
         }
-        Err(Failure::Lost(whys.join("; ")))
+        let why = whys.join("; ");
+        Err(if is_busy { Failure::Busy(why) } else { Failure::Lost(why) })
     }
 
-    async fn open_at(server: &Endpoint, address: &Address) -> Result<Connection, Failure> {
+    async fn open_at(
+        server: &Endpoint,
+        (place, address): (usize, &Address),
+    ) -> Result<Connection, Failure> {
         let greeted = async {
             let stream = dial::dial(server, address).await.map_err(unreached)?;
             let mut connection = Connection {
@@ -140,6 +166,7 @@ impl Connection {
                 part: Vec::new(),
                 unsent: Vec::new(),
                 bye: None,
+                place: AddressInUse { first: server.first.clone(), place },
             };
             if let Address::Tcp(_) = address {
                 connection.must_be_plain().await?;
@@ -240,7 +267,7 @@ impl Connection {
     /// # Errors
     /// `Refused`; `Lost`, also on a timeout.
     pub async fn ask(&mut self, command: &str, patience: Duration) -> Result<Success, Failure> {
-        if let Err(e) = within(patience, self.say(command)).await {
+        if let Err(e) = self.place.clone().within(patience, self.say(command)).await {
             return Err(self.last_word().await.unwrap_or(e));
         }
         self.reply(patience).await
@@ -255,7 +282,7 @@ impl Connection {
         for command in commands {
             self.queue(command);
         }
-        within(ANSWER, self.flush()).await?;
+        self.place.clone().within(ANSWER, self.flush()).await?;
         let mut failed = Ok(());
         for _ in commands {
             match self.reply(ANSWER).await {
@@ -290,7 +317,7 @@ impl Connection {
         patience: Duration,
         each: impl FnMut(String) -> Result<(), Failure>,
     ) -> Result<String, Failure> {
-        if let Err(e) = within(patience, self.say(command)).await {
+        if let Err(e) = self.place.clone().within(patience, self.say(command)).await {
             return Err(self.last_word().await.unwrap_or(e));
         }
         self.answer(patience, each).await
@@ -301,7 +328,7 @@ impl Connection {
     /// # Errors
     /// `Lost`.
     pub async fn flush_within(&mut self, patience: Duration) -> Result<(), Failure> {
-        match within(patience, self.flush()).await {
+        match self.place.clone().within(patience, self.flush()).await {
             Ok(()) => Ok(()),
             Err(e) => Err(self.last_word().await.unwrap_or(e)),
         }
@@ -326,13 +353,17 @@ impl Connection {
         patience: Duration,
         mut each: impl FnMut(String) -> Result<(), Failure>,
     ) -> Result<String, Failure> {
+        let place = self.place.clone();
         loop {
             // The limit is per line: a long answer over a slow network is no silence.
-            let line = within(patience, self.next_line()).await?;
+            let line = place.within(patience, self.next_line()).await?;
             match first_word(&line) {
                 "OK" => return Ok(line),
                 "ERR" => return Err(Failure::Refused(line)),
-                "BYE" => return Err(said_bye(line[3..].trim())),
+                "BYE" => {
+                    self.leave();
+                    return Err(said_bye(line[3..].trim()));
+                }
                 "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "GONE" | "ACK" | "READ" | "LIVE" => {}
                 _ => each(line)?,
             }
@@ -382,6 +413,16 @@ impl Connection {
         }
     }
 
+    /// No answer comes over it, so another address of the server is tried first from now on.
+    pub fn leave(&self) {
+        self.place.first.leave(self.place.place);
+    }
+
+    /// Whether that was its last line.
+    pub fn has_ended_with(&self, bye: Bye) -> bool {
+        self.bye.as_deref() == Some(bye.as_str())
+    }
+
     /// Whether another whole line is already buffered.
     pub fn has_line(&self) -> bool {
         self.stream.buffer().contains(&b'\n')
@@ -402,6 +443,7 @@ pub(super) fn said_bye(reason: &str) -> Failure {
         Some(Bye::TooMany) => {
             "too many connections: in total, from this address or of this account"
         }
+        Some(Bye::Unavailable) => "it does not reach its database",
         Some(Bye::Kicked) => {
             "an operator disconnected the session, or its password or token was changed or deleted"
         }
@@ -412,7 +454,11 @@ pub(super) fn said_bye(reason: &str) -> Failure {
     };
     let colon = if meaning.is_empty() { "" } else { ": " };
     let why = format!("the server says BYE {reason}{colon}{meaning}");
-    if known == Some(Bye::TooMany) { Failure::Busy(why) } else { Failure::Lost(why) }
+    match known {
+        // It is there, so it deserves more than a server that is not.
+        Some(Bye::TooMany | Bye::Unavailable) => Failure::Busy(why),
+        _ => Failure::Lost(why),
+    }
 }
 
 fn lost(e: io::Error) -> Failure {
@@ -438,7 +484,11 @@ async fn within<T>(
 ) -> Result<T, Failure> {
     let silence = async {
         Timer::after(patience).await;
-        Err(Failure::Lost(format!("the server was silent for {} seconds", patience.as_secs())))
+        Err(silent(patience))
     };
     what.or(silence).await
+}
+
+fn silent(patience: Duration) -> Failure {
+    Failure::Lost(format!("the server was silent for {} seconds", patience.as_secs()))
 }

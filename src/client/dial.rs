@@ -8,6 +8,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -31,6 +33,29 @@ pub struct Endpoint {
     pub roots: Option<PathBuf>,
     /// The only address family to use.
     pub family: Option<Family>,
+    pub first: FirstAddress,
+}
+
+/// Which of a server's addresses is tried first, by its place: the next after one where a session has
+/// waited for an answer in vain. All that a process connects goes by it.
+#[derive(Clone, Debug, Default)]
+pub struct FirstAddress(Arc<AtomicUsize>);
+
+impl Endpoint {
+    /// The addresses in the order in which they are tried, each with its place.
+    pub fn in_order(&self) -> impl ExactSizeIterator<Item = (usize, &Address)> {
+        let mut all: Vec<_> = self.addresses.iter().enumerate().collect();
+        let first = self.first.0.load(Ordering::Relaxed) % all.len().max(1);
+        all.rotate_left(first);
+        all.into_iter()
+    }
+}
+
+impl FirstAddress {
+    /// The one at this place gives no answers, so it is tried last from now on.
+    pub fn leave(&self, place: usize) {
+        self.0.store(place + 1, Ordering::Relaxed);
+    }
 }
 
 /// An IP address family.

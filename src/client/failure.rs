@@ -20,7 +20,7 @@ pub enum Failure {
     /// The server is not what was expected: its certificate is not trusted, or it does not speak
     /// TLS. Retrying is useless until somebody fixes that. Status 3.
     Wrong(String),
-    /// The server is there and has no room for now. Status 3.
+    /// The server is there and lets nobody in for now. Status 3.
     Busy(String),
     /// The user left before a conversation began: not a failure, status 0.
     Left,

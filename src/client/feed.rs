@@ -152,6 +152,7 @@ impl<'a> Feed<'a> {
             };
             let followed = match line.or(silence).await {
                 Ok(None) if is_asked && due.is_none() => {
+                    connection.leave();
                     Err(Failure::Lost("the server is silent".to_owned()))
                 }
                 Ok(None) => {
@@ -264,6 +265,65 @@ mod tests {
             assert_eq!(feed.next().await.unwrap(), "LIVE 7");
         });
         serving.join().unwrap();
+    }
+
+    #[test]
+    fn the_next_address_is_used_where_one_gives_no_answers() {
+        let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let all = listeners.each_ref().map(|it| it.local_addr().unwrap().to_string());
+        let greeted = |at: usize| {
+            let (mut socket, _) = listeners[at].accept().unwrap();
+            socket.write_all(b"HELLO papo/1 fake type HELP\n").unwrap();
+            let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
+            assert_eq!(lines.next().unwrap().unwrap(), "LOGIN ana secret-a");
+            (socket, lines)
+        };
+        let turned_away = |at: usize| {
+            let (mut socket, _) = listeners[at].accept().unwrap();
+            socket.write_all(b"BYE unavailable\n").unwrap();
+        };
+        let account = account_at(all.join(",").parse().ok());
+        thread::scope(|scope| {
+            let serving = scope.spawn(|| {
+                // Turned away at the greeting, and while it waits.
+                turned_away(0);
+                let (mut second, _) = greeted(1);
+                second.write_all(b"BYE unavailable\n").unwrap();
+                let (mut silent, mut lines) = greeted(2);
+                silent.write_all(b"OK LOGIN ana 0\n").unwrap();
+                assert_eq!(lines.next().unwrap().unwrap(), "PING");
+                assert!(lines.next().is_none(), "it is left");
+                turned_away(0);
+                let (mut back, lines) = greeted(1);
+                back.write_all(b"OK LOGIN ana 0\nLIVE 7\n").unwrap();
+                (back, lines)
+            });
+            smol::block_on(async {
+                let mut feed = Feed::open(&account, 7).await.unwrap();
+                feed.silence = Duration::from_millis(1);
+                assert_eq!(feed.next().await.unwrap(), "LIVE 7");
+            });
+            serving.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn where_all_turn_it_away_it_says_why() {
+        let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let all = listeners.each_ref().map(|it| it.local_addr().unwrap().to_string());
+        let account = account_at(all.join(",").parse().ok());
+        let failed = thread::scope(|scope| {
+            for listener in &listeners {
+                scope.spawn(|| {
+                    let (mut socket, _) = listener.accept().unwrap();
+                    socket.write_all(b"BYE unavailable\n").unwrap();
+                });
+            }
+            smol::block_on(account.connect(Events::All)).err().unwrap()
+        });
+        let why = "the server says BYE unavailable: it does not reach its database";
+        assert_eq!(failed.to_string(), format!("papo: {}: {why}; {}: {why}", all[0], all[1]));
+        assert!(matches!(failed, Failure::Busy(_)) && failed.status() == 3);
     }
 
     /// The account ana, whose password is secret-a.

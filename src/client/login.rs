@@ -22,7 +22,7 @@ use super::token;
 use crate::limits;
 use crate::name::{DeviceName, Handle};
 use crate::wire::request::Events;
-use crate::wire::rows::{DeviceLine, TokenLine};
+use crate::wire::rows::{Bye, DeviceLine, TokenLine};
 
 /// Makes an account. The display name defaults to the handle.
 pub async fn register(
@@ -46,6 +46,7 @@ pub async fn register(
         match connection.ask(&reg, ANSWER).await {
             // The account may have been made; a retry would find the handle taken.
             Err(lost @ Failure::Lost(_)) => Ok(Err(lost)),
+            Err(lost) if connection.has_ended_with(Bye::Unavailable) => Ok(Err(lost)),
             answered => answered.map(Ok),
         }
     });

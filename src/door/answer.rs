@@ -84,6 +84,10 @@ impl Denial {
                 retry: Some(limits::RETRY_AFTER),
                 ..Denial::new(50301, "too-many: there are too many connections")
             },
+            Some(Bye::Unavailable) => Denial {
+                retry: Some(limits::RETRY_AFTER),
+                ..Denial::new(50301, "unavailable: the server does not reach its database")
+            },
             Some(Bye::Shutdown) | None => Denial {
                 retry: Some(limits::RETRY_AFTER),
                 ..Denial::new(50301, "shutdown: the server is stopping")

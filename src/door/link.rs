@@ -72,7 +72,8 @@ fn enter(services: &Services, peer: Peer) -> Option<(SessionId, Arc<Outbox>)> {
     let now = services.clock.now();
     let entered = services.roster.enter(peer, ListenerKind::Network, now);
     let bye = entered.as_ref().map(|(_, outbox)| outbox.bye());
-    let is_refused = matches!(bye, None | Some(Some(Bye::TooMany | Bye::Kicked)));
+    let is_refused =
+        matches!(bye, None | Some(Some(Bye::TooMany | Bye::Unavailable | Bye::Kicked)));
     services.counters.refused.add(u64::from(is_refused));
     entered
 }

@@ -282,10 +282,12 @@ impl HttpConnection {
                 continue;
             }
             match woken {
-                // Whoever is over a limit is told so, once it has said what it wants.
-                Ok(Err(Bye::TooMany)) if self.stream.input.is_empty() => {
+                // Whoever is not let in is told so, once it has said what it wants.
+                Ok(Err(bye @ (Bye::TooMany | Bye::Unavailable)))
+                    if self.stream.input.is_empty() =>
+                {
                     self.stream.fill(deadline).await?;
-                    return Err(Denial::ended(Some(Bye::TooMany)).into());
+                    return Err(Denial::ended(Some(bye)).into());
                 }
                 Ok(Err(bye)) if is_first || !self.stream.input.is_empty() => {
                     return Err(Denial::ended(Some(bye)).into());

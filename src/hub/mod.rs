@@ -410,6 +410,9 @@ impl HubState {
 
     /// Does one piece of work. Returns how many commands it was.
     fn take_up(&mut self, work: Work) -> usize {
+        if !work.is_wanted() {
+            return 0;
+        }
         #[cfg(feature = "postgres")]
         if let Some(doors) = &mut self.doors {
             doors.take_up(&work);

@@ -80,7 +80,11 @@ impl HubState {
                         self.vacate(session);
                         entered = Err(self.lost.clone());
                     }
-                    answer.give(entered);
+                    let is_in = entered.is_ok();
+                    if !answer.reaches(entered) && is_in {
+                        // It was turned away meanwhile.
+                        self.vacate(session);
+                    }
                 }
                 Pending::Online { accounts, answer } => {
                     let online = accounts.iter().map(|account| self.is_online(*account));

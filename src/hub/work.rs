@@ -89,6 +89,14 @@ impl Work {
         }
     }
 
+    /// Whether it still has to be done: nobody logs in who was turned away meanwhile.
+    pub(super) fn is_wanted(&self) -> bool {
+        match self {
+            Work::Register { answer, .. } | Work::Enter { answer, .. } => answer.is_wanted(),
+            _ => true,
+        }
+    }
+
     /// Whether it is a command of a session, which takes turns with those of others.
     pub(super) fn takes_turns(&self) -> bool {
         matches!(self, Work::Acts { .. } | Work::Watch { .. })
@@ -167,12 +175,27 @@ pub enum Answer<T> {
 impl<T> Answer<T> {
     /// Answers. If nobody waits for it any more, the answer is dropped.
     pub(super) fn give(self, answer: T) {
+        self.reaches(answer);
+    }
+
+    /// The same. Returns whether somebody waited for it, as far as is known here.
+    pub(super) fn reaches(self, answer: T) -> bool {
         match self {
-            Answer::Here(to) => {
-                let _ = to.try_send(answer);
-            }
+            Answer::Here(to) => to.try_send(answer).is_ok(),
             #[cfg(feature = "postgres")]
-            Answer::There(give) => give(answer),
+            Answer::There(give) => {
+                give(answer);
+                true
+            }
+        }
+    }
+
+    /// Whether somebody waits for it, as far as is known here.
+    fn is_wanted(&self) -> bool {
+        match self {
+            Answer::Here(to) => !to.is_closed(),
+            #[cfg(feature = "postgres")]
+            Answer::There(_) => true,
         }
     }
 }

@@ -49,6 +49,11 @@ pub const LINK_BEAT: Duration = Duration::from_millis(250);
 /// each [`LINK_BEAT`]. Twice as long for each time that this has happened in the last minute, up to
 /// eight times as long.
 pub const LEADER_SILENCE: Duration = Duration::from_secs(1);
+/// How long nothing may be confirmed before a node lets nobody in any more. A leader that is cut off
+/// is replaced sooner, also where that takes eight times [`LEADER_SILENCE`]; and a client waits for
+/// the answer to a login for 15 seconds, so it learns before that it has to go to another node. A
+/// failover of PostgreSQL can take longer, on all nodes: those who come meanwhile come again.
+pub const CUT_OFF: Duration = Duration::from_secs(12);
 /// Time to connect to another node, and for it to prove that it is one.
 pub const LINK_CONNECT: Duration = Duration::from_secs(1);
 /// Pause before a node that could not reach the leader tries again.

@@ -234,7 +234,8 @@ impl Door {
             return;
         };
         log::debug!("session {}: from {peer}", id.0);
-        self.services.counters.refused.add(u64::from(outbox.bye() == Some(Bye::TooMany)));
+        let is_refused = matches!(outbox.bye(), Some(Bye::TooMany | Bye::Unavailable));
+        self.services.counters.refused.add(u64::from(is_refused));
         let session = Session::new(id, self.services.clone(), stream, kind, outbox);
         self.executor.spawn(session.run_apart()).detach();
     }

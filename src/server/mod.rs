@@ -2,6 +2,8 @@
 
 mod door;
 mod listen;
+#[cfg(feature = "postgres")]
+mod newcomers;
 mod proxy;
 mod store;
 
@@ -233,6 +235,8 @@ impl Server {
         if let Some(pause) = beat {
             door.executor.spawn(beats(hub.clone(), pause)).detach();
             let maintenance = door.services.maintenance.clone();
+            #[cfg(feature = "postgres")]
+            door.executor.spawn(newcomers::watch(door.services.clone())).detach();
             let look = look_at_standbys(maintenance, counters.clone(), config.standby);
             door.executor.spawn(look).detach();
         }

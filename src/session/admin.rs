@@ -5,8 +5,8 @@ use std::path::Path;
 
 use smol::channel;
 
+use super::Session;
 use super::answer::{Answer, Halt};
-use super::{End, Session};
 use crate::chat::Order;
 use crate::hub::Work;
 use crate::name::DisplayName;
@@ -135,7 +135,7 @@ impl Session {
     pub(super) async fn order(&self, order: Order) -> Result<usize, Halt> {
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Order { order, answer: answer.into() });
-        let done = answered.recv().await.map_err(|_| End::hub_lost())?;
+        let done = self.answered(&answered).await?;
         Ok(done.map_err(|refusal| match refusal {
             Refusal::NoSuchUser(handle) => Refusal::NoSuchAccount(handle),
             other => other,

@@ -1,8 +1,11 @@
 //! `REG`, `LOGIN` and `PASSWD`: how a session gets an account, and how others are kept out.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Instant;
 
-use smol::channel;
+use smol::channel::{self, Receiver};
+use smol::future::FutureExt;
 
 use super::answer::{Answer, Halt};
 use super::catchup::{CatchUp, StartingPoint};
@@ -91,7 +94,7 @@ impl Session {
             outbox: self.outbox.clone(),
             answer: answer.into(),
         });
-        let entered: Result<Entered, _> = answered.recv().await.map_err(|_| End::hub_lost())?;
+        let entered = self.entered(answered).await?;
         if self.is_limited && entered.as_ref().is_err_and(Refusal::is_our_failure) {
             self.services.rates.registrations.give_back(from, 1);
         }
@@ -101,6 +104,7 @@ impl Session {
         self.event("register", format_args!("handle={handle}{by}"));
         self.services.counters.registrations.add(1);
         self.begin(&entered, handle.clone(), Key::Password, Events::All, None);
+        self.outbox.set_handle(handle.clone());
         self.begin_proof(entered.upto.moves);
         self.say(|out| Reply::Registered(handle).write(out));
         self.say(|out| LiveLine { newest: entered.upto.entries }.write(out));
@@ -163,7 +167,7 @@ impl Session {
             outbox: self.outbox.clone(),
             answer: answer.into(),
         });
-        let entered = answered.recv().await.map_err(|_| End::hub_lost())?;
+        let entered = self.entered(answered).await?;
         if entered.as_ref().is_err_and(|refusal| *refusal == Refusal::SESSIONS_FULL) {
             self.note(Obstacle::Limit("--limit-sessions"));
         }
@@ -213,6 +217,7 @@ impl Session {
                 return Err(stop);
             }
         };
+        self.outbox.set_handle(handle.clone());
         self.begin_proof(shown);
         self.services.counters.logins.add(1);
         let by = match (key, label) {
@@ -240,6 +245,37 @@ impl Session {
             _ => {}
         }
         Ok(true)
+    }
+
+    /// The hub's answer to a login or a registration. If nobody is let in any more, the hub does not
+    /// do it; or it takes it back, if it has.
+    async fn entered(
+        &self,
+        answered: Receiver<Result<Entered, Refusal>>,
+    ) -> Result<Result<Entered, Refusal>, End> {
+        let entered = self.answered(&answered).await;
+        if entered.is_err() {
+            // From here on it cannot be answered.
+            answered.close();
+            if let Ok(Ok(_)) = answered.try_recv() {
+                let shown = Some(self.outbox.proved());
+                self.services.hub.ask(Work::Leave { session: self.id, shown });
+            }
+        }
+        entered
+    }
+
+    /// What the hub answers, unless nobody is let in any more.
+    pub(super) async fn answered<T>(&self, answered: &Receiver<T>) -> Result<T, End> {
+        let turned_away = poll_fn(|cx| {
+            self.outbox.register(cx.waker());
+            match self.outbox.bye() {
+                Some(Bye::Unavailable) => Poll::Ready(Err(End::Bye(Bye::Unavailable))),
+                _ => Poll::Pending,
+            }
+        });
+        let answer = async { answered.recv().await.map_err(|_| End::hub_lost()) };
+        answer.or(turned_away).await
     }
 
     /// Verifies a password or token. `None` if it is wrong.
@@ -383,7 +419,6 @@ impl Session {
         events: Events,
         only: Option<Target>,
     ) {
-        self.outbox.set_handle(handle.clone());
         self.deadline = None;
         if let Some(time) = self.services.idle {
             self.set_deadline(time, Bye::Idle);

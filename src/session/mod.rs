@@ -260,7 +260,7 @@ impl Session {
         outbox: Arc<Outbox>,
     ) -> Box<Session> {
         let is_limited = services.roster.is_limited(id);
-        // One that is only sent `BYE too-many` does not count as let in.
+        // One that is only told that it is not let in does not count as let in.
         services.counters.connections.add(u64::from(outbox.bye().is_none()));
         services.counters.sessions.add(1);
         Box::new(Session {
@@ -307,7 +307,10 @@ impl Session {
     }
 
     async fn serve_to_the_end(&mut self) {
-        self.say(|out| HelloLine::OURS.write(out));
+        // What looks for `HELLO` before it sends somebody here looks elsewhere.
+        if self.outbox.bye() != Some(Bye::Unavailable) {
+            self.say(|out| HelloLine::OURS.write(out));
+        }
         let Err(end) = self.serve().await;
         match end {
             End::Lost(e) => {

@@ -40,8 +40,10 @@ struct Connections {
     list: HashMap<SessionId, Guest>,
     /// Connections of each origin ([`Origin::rate_key`]), if that is limited.
     of: HashMap<Origin, usize>,
-    /// How many in the list are only there to be sent `BYE too-many`.
+    /// How many in the list are only there to be told that they are not let in.
     refused: usize,
+    /// Nobody is let in but operators: the database is not reached.
+    is_unavailable: bool,
     closed: bool,
 }
 
@@ -95,7 +97,7 @@ impl Roster {
     }
 
     /// Lets a connection in, and makes its outbox. One over a limit gets an id only to be sent
-    /// `BYE too-many`; `None` if even of those there are [`limits::REFUSED`] already.
+    /// `BYE too-many`, and so does each while none is let in; `None` if even of those there are [`limits::REFUSED`] already.
     pub fn enter(
         &self,
         peer: Peer,
@@ -125,15 +127,22 @@ impl Roster {
         } else {
             None
         };
-        let refused = limit.is_some();
+        let bye = match limit {
+            Some(Obstacle::Banned) => Some(Bye::Kicked),
+            Some(_) => Some(Bye::TooMany),
+            None if listener == ListenerKind::Admin => None,
+            None => Some(Bye::Unavailable).filter(|_| connections.is_unavailable),
+        };
         if let Some(obstacle) = limit {
             self.note(obstacle, origin);
+        }
+        let refused = bye.is_some();
+        if let Some(bye) = bye {
             if connections.refused >= limits::REFUSED {
                 return None;
             }
             connections.refused += 1;
-            let is_banned = obstacle == Obstacle::Banned;
-            outbox.hang_up(if is_banned { Bye::Kicked } else { Bye::TooMany });
+            outbox.hang_up(bye);
         }
         let counted = counted.filter(|_| !refused);
         if let Some(origin) = counted {
@@ -182,6 +191,19 @@ impl Roster {
             connections.timed += 1;
         }
         Duration::ZERO
+    }
+
+    /// From now on, or until now, nobody is let in but operators; those who have not logged in are
+    /// sent `BYE unavailable`. Returns whether that is new.
+    #[cfg(feature = "postgres")]
+    pub fn set_unavailable(&self, is_unavailable: bool) -> bool {
+        let mut connections = self.connections();
+        let was = std::mem::replace(&mut connections.is_unavailable, is_unavailable);
+        if is_unavailable && !was {
+            let waiting = connections.list.values().filter(|guest| guest.is_waited_for());
+            waiting.for_each(|guest| guest.outbox.hang_up(Bye::Unavailable));
+        }
+        was != is_unavailable
     }
 
     /// Removes a connection.

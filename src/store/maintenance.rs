@@ -2,7 +2,11 @@
 
 use std::fmt;
 use std::path::Path;
+#[cfg(feature = "postgres")]
+use std::time::Instant;
 
+#[cfg(feature = "postgres")]
+use super::BatchId;
 use super::Error;
 use crate::counters::Replication;
 
@@ -24,6 +28,17 @@ pub trait Maintenance: Send + Sync {
     fn sizes(&self) -> (u64, u64);
     /// How the standbys of its server do; `None`: it has no server, or that does not answer.
     fn replication(&self) -> Option<Replication> {
+        None
+    }
+    /// The newest batch that is known to be on disk, where another process may record them, each a
+    /// moment after the one before; `None`: no other process writes.
+    #[cfg(feature = "postgres")]
+    fn confirmed(&self) -> Option<BatchId> {
+        None
+    }
+    /// Since when a question of a session has had no answer, if one has none and was asked again.
+    #[cfg(feature = "postgres")]
+    fn unanswered_since(&self) -> Option<Instant> {
         None
     }
     /// Breaks off what is under way, and waits until that has stopped. From then on copying and

@@ -95,6 +95,7 @@ pub static LINE_FORMS: [LineForm; 41] = [
             "idle: you sent nothing for too long",
             "stalled: you read nothing for 15 minutes, and something was waiting",
             "too-many: there are too many connections, in total or from your address",
+            "unavailable: the server does not reach its database; use another, or come back later",
             "not-http, not-tls, need-tls: not a web server; no TLS on this port; TLS only",
         ],
     ),

@@ -98,6 +98,8 @@ words! {
         Kicked = "kicked",
         /// There are too many connections.
         TooMany = "too-many",
+        /// The server does not reach its database, and lets nobody in.
+        Unavailable = "unavailable",
         /// The client speaks HTTP.
         NotHttp = "not-http",
         /// The client speaks TLS on a port without it.

@@ -10,6 +10,7 @@ mod cluster;
 mod corpus;
 #[path = "../store/counting.rs"]
 mod counting;
+mod cut_off;
 mod erased;
 #[path = "../store/erasing.rs"]
 mod erasing;

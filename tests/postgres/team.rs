@@ -13,16 +13,18 @@ use crate::cluster::Cluster;
 use crate::process::{Client, PASSWORD, Papod, id};
 
 /// How long people wait for an answer before they try another node: one that is cut off from the
-/// database lets them in, and has nothing to tell them.
+/// database lets them in for a while, and has nothing to tell them.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// A connection to a node, if it says something soon.
+/// A connection to a node, if it lets people in, and says so soon.
 fn greeted(address: SocketAddr) -> Option<Client> {
     let socket = TcpStream::connect(address).ok()?;
     socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     // Without taking it away.
-    let hello = socket.peek(&mut [0; 8]).ok()?;
-    (hello > 0).then(|| Client::of(socket))
+    let mut hello = [0; 5];
+    let length = socket.peek(&mut hello).ok()?;
+    // One that is cut off from the database for longer says `BYE`.
+    hello[..length].starts_with(b"HELLO").then(|| Client::of(socket))
 }
 
 /// What people do, and know.

@@ -16,13 +16,13 @@ use rustc_hash::FxHashMap;
 use super::asking::{changes_key, question};
 use super::dial::converse;
 use super::frames::{Missed, Packet, Seated, Ticket, ToDoor, ToLeader, decode, encode};
-use super::lead::Lead;
+use super::lead::{DoorEnd, Lead};
 use super::line::{Line, line};
 use super::standing::{DoorSession, Left};
 use super::{LinkWork, Node, NodeHooks};
 use crate::chat::Act;
 use crate::counters::Counters;
-use crate::entry::{Key, SessionId};
+use crate::entry::{Key, MoveNumber, SessionId};
 use crate::hub::inbox::InboxReceiver;
 use crate::hub::{Entered, Work, digest};
 use crate::limits;
@@ -81,14 +81,6 @@ struct Leader {
     heard: Instant,
     /// What it is told next.
     frames: Vec<ToLeader>,
-}
-
-/// Why a door is none any more.
-pub(super) enum DoorEnd {
-    /// It leads now.
-    Leads(Box<Lead>),
-    /// Papod ends.
-    Papod,
 }
 
 impl LinkDoor {
@@ -217,6 +209,9 @@ impl LinkDoor {
 
     /// Gives work to the leader, or has it wait for one.
     fn hand_over(&mut self, work: Work) {
+        if !work.is_wanted() {
+            return;
+        }
         let Some(leader) = self.line.as_mut().filter(|leader| leader.is_up) else {
             return self.held.push_back(work);
         };
@@ -370,7 +365,10 @@ impl LinkDoor {
             let standing = DoorSession::new(entered, is_new, opened, events, outbox);
             self.sessions.insert(session, standing);
         }
-        answer.give(entered);
+        if !answer.reaches(entered) {
+            // It was turned away meanwhile.
+            self.hand_over(Work::Leave { session, shown: Some(MoveNumber(0)) });
+        }
     }
 
     /// A leader has let this door in. What these sessions have missed they read from the log.

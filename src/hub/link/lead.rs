@@ -18,6 +18,14 @@ use crate::hub::{HubState, Work};
 use crate::outbox::Watermark;
 use crate::store::{BatchId, Candidate, Error, Newest, Writer};
 
+/// Why a door is none any more.
+pub(super) enum DoorEnd {
+    /// It leads now.
+    Leads(Box<Lead>),
+    /// Papod ends.
+    Papod,
+}
+
 /// What a door leaves to the hub that it becomes.
 pub(super) struct Lead {
     /// For when it does not lead any more.

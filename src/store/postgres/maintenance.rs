@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use super::export::Files;
 use super::source::{PgPurpose, Source};
@@ -73,6 +74,14 @@ impl Maintenance for PgMaintenance {
             Ok(Some(Replication { has_standby: row.get(0)?, waiting: count(1)?, behind }))
         };
         look().inspect_err(|e| log::debug!("cannot look at the standbys: {e}")).ok().flatten()
+    }
+
+    fn confirmed(&self) -> Option<BatchId> {
+        Some(self.source.confirmed())
+    }
+
+    fn unanswered_since(&self) -> Option<Instant> {
+        self.source.unanswered_since()
     }
 
     fn end(&self) {

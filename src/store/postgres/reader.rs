@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 
@@ -101,6 +102,7 @@ impl PgReader {
         &mut self,
         mut ask: impl FnMut(&mut PgConnection) -> Result<T, PgError>,
     ) -> Result<T, Error> {
+        let asked = Instant::now();
         loop {
             self.connect()?;
             let Some(connection) = &mut self.connection else { continue };
@@ -109,6 +111,9 @@ impl PgReader {
                     log::debug!("lost a connection to the database: {e}");
                     self.disconnect();
                     self.source.still_wanted(&e)?;
+                    if self.leadership.is_none() {
+                        self.source.note_unanswered(asked);
+                    }
                     if std::mem::take(&mut self.is_unread) {
                         self.in_question = false;
                         self.begin(Effort::Full)?;
@@ -116,6 +121,7 @@ impl PgReader {
                 }
                 done => {
                     self.is_unread = false;
+                    self.source.note_answered();
                     return Ok(done?);
                 }
             }

@@ -24,6 +24,8 @@ pub(super) struct Source {
     has_beats: AtomicBool,
     /// This process leads: it has the writer.
     leads: AtomicBool,
+    /// When a question was asked that a reader asks again and again, since no answer comes.
+    unanswered: Mutex<Option<Instant>>,
     /// Since when papod ends.
     ending: Mutex<Option<Instant>>,
     /// Which of the servers is asked first.
@@ -52,8 +54,9 @@ pub(super) enum PgPurpose {
 
 impl Source {
     pub(super) fn new(url: PgUrl, standby: Standby) -> Source {
-        let (confirmed, changed, has_beats, leads, ending, first) = Default::default();
-        Source { url, standby, confirmed, changed, has_beats, leads, ending, first }
+        let (confirmed, changed, has_beats, leads) = Default::default();
+        let (unanswered, ending, first) = Default::default();
+        Source { url, standby, confirmed, changed, has_beats, leads, unanswered, ending, first }
     }
 
     /// From now on a leader that is not heard may not be the leader any more.
@@ -125,6 +128,25 @@ impl Source {
         let heard = self.lock().heard.filter(|_| is_known);
         let since = heard.map_or(Duration::ZERO, |heard| heard.elapsed());
         thread::sleep(limits::PG_LEASE_WAIT.saturating_sub(since));
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// See [`Maintenance::unanswered_since`](crate::store::Maintenance::unanswered_since).
+    pub(super) fn unanswered_since(&self) -> Option<Instant> {
+        *self.unanswered()
+    }
+
+    /// A question has no answer that was asked then, and is asked again.
+    pub(super) fn note_unanswered(&self, asked: Instant) {
+        self.unanswered().get_or_insert(asked);
+    }
+
+    /// A question was answered.
+    pub(super) fn note_answered(&self) {
+        *self.unanswered() = None;
     }
 
     /// Papod ends: what waits for the database gives up when no session is left that could be told
@@ -229,6 +251,9 @@ impl Source {
                 }
                 Err(e) => {
                     self.still_wanted(&e)?;
+                    if purpose == PgPurpose::Read {
+                        self.note_unanswered(begun);
+                    }
                     let why = e.to_string();
                     if purpose == PgPurpose::Write
                         && begun.elapsed() > limits::PG_SILENCE

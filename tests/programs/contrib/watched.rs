@@ -10,11 +10,12 @@ use super::{contrib, ended};
 use crate::process::{Home, Papod, tls};
 
 /// What is served only with PostgreSQL; see tests/postgres/watched.rs.
-const OF_POSTGRES: [&str; 7] = [
+const OF_POSTGRES: [&str; 8] = [
     "papod_term",
     "papod_leader",
     "papod_nodes",
     "papod_nodes_sessions",
+    "papod_unavailable",
     "papod_standby",
     "papod_standby_waits",
     "papod_standby_behind_bytes",
