@@ -123,9 +123,9 @@ pub const FILE_ROW: usize = 48_000;
 pub const SWEEP: usize = 256;
 /// Maximum seconds of a `WAIT`: a day.
 pub const WAIT_MAX: u64 = 86_400;
-/// How often, in milliseconds, a session stores how far its account has been shown receipts. After
+/// How often, in seconds, a session stores how far its account has been shown receipts. After
 /// a crash of the server the receipts since then are sent again.
-pub const SHOWN_MILLIS: u64 = 5 * 60_000;
+pub const SHOWN_SECONDS: u64 = 5 * 60;
 /// Milliseconds before a token's last use is stored again.
 pub const TOKEN_USED_MILLIS: i64 = 60_000;
 

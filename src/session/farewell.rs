@@ -143,7 +143,7 @@ impl Session {
         let left = self.outbox.close();
         let is_receipt = |item: &Outgoing| matches!(item, Outgoing::Receipts { .. });
         let unsent = self.output.items().chain(&left.items).any(is_receipt);
-        let behind = me.behind.map(|lag| lag.at.moves).or(left.behind.map(|at| at.moves));
+        let behind = me.behind.as_ref().map(|lag| lag.at.moves).or(left.behind.map(|at| at.moves));
         let shown = match in_order {
             true if unsent || me.proof.is_withheld() => Some(me.proof.upto()),
             true => behind,
@@ -151,7 +151,7 @@ impl Session {
         };
         self.output.drop_events(self.stream.taken());
         self.services.hub.ask(Work::Leave { session: self.id, shown });
-        Some((me.account, me.device, me.proof.upto()))
+        Some((me.account, me.device(), me.proof.upto()))
     }
 
     /// Undoes a login that failed halfway and was not logged; the session goes on logged out.

@@ -70,7 +70,7 @@ impl Session {
 
     /// What was put and has not been sent yet.
     fn take_put(&mut self) -> Option<Put> {
-        let put = *self.me.as_mut()?.put.take()?;
+        let put = *self.me.as_mut()?.extras.as_mut()?.put.take()?;
         match &put {
             Put::Placed(placed) if placed.is_taken() => None,
             _ => Some(put),
@@ -89,7 +89,7 @@ impl Session {
     pub(super) fn spoil(&mut self) {
         self.drop_put();
         if let Some(me) = &mut self.me {
-            me.put = Some(Box::new(Put::Spoiled));
+            me.extras().put = Some(Box::new(Put::Spoiled));
         }
     }
 
@@ -119,13 +119,13 @@ impl Session {
         }
         let sum = put.as_ref().map_or(0, Put::bytes).saturating_add(bytes.len() as u64);
         // In its place again, so that it is dropped like everything else that was put.
-        self.me()?.put = put.map(Box::new);
+        self.me()?.extras().put = put.map(Box::new);
         let most = self.services.limits.get(Limit::File);
         if most > 0 && sum > most {
             return Err(Refusal::FileTooLong { bytes: most }.into());
         }
         self.charge_file(bytes.len() as u64)?;
-        if let Some(Put::Open(upload)) = self.me()?.put.as_deref_mut()
+        if let Some(Put::Open(upload)) = self.me()?.extras().put.as_deref_mut()
             && upload.has_room(bytes.len())
         {
             upload.add(&bytes).map_err(refused)?;
@@ -143,7 +143,7 @@ impl Session {
             Ok(upload)
         });
         let upload = added.await?.map_err(refused)?;
-        self.me()?.put = Some(Box::new(Put::Open(upload)));
+        self.me()?.extras().put = Some(Box::new(Put::Open(upload)));
         Ok(sum)
     }
 
@@ -200,7 +200,7 @@ impl Session {
                 })?)
             }
         };
-        self.me()?.put = put.clone().map(|placed| Box::new(Put::Placed(placed)));
+        self.me()?.extras().put = put.clone().map(|placed| Box::new(Put::Placed(placed)));
         let bytes = name.as_str().len();
         let act = Act::SendFile { to, name: name.as_str().into(), once, put };
         self.spend(&act, bytes)?;
@@ -232,7 +232,7 @@ impl Session {
             Ok(first) => self.show_file(id, (file, from), first).await?,
             Err(e) => Err(e),
         };
-        self.me()?.shows = EntryId(0);
+        self.me()?.extras().shows = None;
         match shown {
             Ok(()) => Ok(Some(Reply::FileShown { id, file })),
             Err(e) => Err(self.unreadable(me, id, &file, &e).await?),
@@ -249,7 +249,7 @@ impl Session {
         (file, mut at): (FileRef, u64),
         (mut open, mut bytes): (Box<dyn ContentReader>, Vec<u8>),
     ) -> Result<Result<(), Error>, Halt> {
-        self.me()?.shows = id;
+        self.me()?.extras().shows = Some(id);
         let mut looked = self.services.clock.now();
         while !bytes.is_empty() {
             at += bytes.len() as u64;
@@ -264,7 +264,7 @@ impl Session {
                 Box::pin(self.refresh()).await?;
                 looked = now;
             }
-            if self.me()?.shows == EntryId(0) {
+            if self.me()?.shows().is_none() {
                 return Ok(Err(Error::new("it is not there any more")));
             }
             if at >= file.bytes {
@@ -282,8 +282,8 @@ impl Session {
     /// written is sent to its end.
     pub(super) fn stop_file(&mut self) {
         self.output.take_out_file(self.stream.taken());
-        if let Some(me) = &mut self.me {
-            me.shows = EntryId(0);
+        if let Some(extras) = self.me.as_mut().and_then(|me| me.extras.as_mut()) {
+            extras.shows = None;
         }
     }
 

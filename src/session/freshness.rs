@@ -75,8 +75,8 @@ impl Session {
             gone.extend(question.await?);
         }
         self.output.take_out(self.stream.taken(), &gone);
-        let shows = self.me.as_ref().map(|me| (me.account, me.shows));
-        if let Some((me, id)) = shows.filter(|(_, id)| *id > EntryId(0)) {
+        let shows = self.me.as_ref().and_then(|me| Some((me.account, me.shows()?)));
+        if let Some((me, id)) = shows {
             let question = self.services.readers.ask(asker, move |reader| reader.file(me, id));
             if !matches!(question.await?, Some(FileState::Kept(_))) {
                 self.stop_file();

@@ -68,33 +68,41 @@ enum Parsed {
 
 impl Session {
     /// Carries out the lines received so far, until one has to wait.
-    pub(super) async fn work(&mut self) -> Result<Pause, End> {
-        loop {
-            // The rest of the input is dropped: the session's credential may have been revoked.
-            if let Some(bye) = self.outbox.bye() {
-                return Err(End::Bye(bye));
-            }
-            self.give_way().await;
-            let (acts, bytes) = self.take_acts();
-            let is_all = acts.len() < limits::TAKEN;
-            self.hand_over(acts, bytes);
-            if !is_all {
-                continue;
-            }
-            if self.held.is_none() {
-                return Ok(if self.has_window() { Pause::Input } else { Pause::Window });
-            }
-            if self.unanswered > 0 {
-                return Ok(Pause::Turn);
-            }
-            // Earlier answers and events go out first, so a bare `ACK` covers them.
-            self.write()?;
-            if self.outbox.bye().is_none()
-                && let Some(held) = self.held.take()
-            {
-                Box::pin(self.carry_out(*held)).await?;
+    #[expect(clippy::manual_async_fn, reason = "one holds its arguments twice")]
+    pub(super) fn work(&mut self) -> impl Future<Output = Result<Pause, End>> + Send {
+        async move {
+            loop {
+                // The rest of the input is dropped: the session's credential may have been revoked.
+                if let Some(bye) = self.outbox.bye() {
+                    return Err(End::Bye(bye));
+                }
+                self.give_way().await;
+                if !self.hand_over_lines() {
+                    continue;
+                }
+                if self.held.is_none() {
+                    return Ok(if self.has_window() { Pause::Input } else { Pause::Window });
+                }
+                if self.unanswered > 0 {
+                    return Ok(Pause::Turn);
+                }
+                // Earlier answers and events go out first, so a bare `ACK` covers them.
+                self.write()?;
+                if self.outbox.bye().is_none()
+                    && let Some(held) = self.held.take()
+                {
+                    Box::pin(self.carry_out(*held)).await?;
+                }
             }
         }
+    }
+
+    /// Hands over the acts of the next lines. False: there may be more.
+    fn hand_over_lines(&mut self) -> bool {
+        let (acts, bytes) = self.take_acts();
+        let is_all = acts.len() < limits::TAKEN;
+        self.hand_over(acts, bytes);
+        is_all
     }
 
     /// Parses lines until one has to wait, the window is full, or none is left; at most
@@ -117,7 +125,7 @@ impl Session {
                 },
                 Next::Partial => break,
             };
-            let only = self.me.as_ref().and_then(|me| me.only.as_deref());
+            let only = self.me.as_ref().and_then(|me| me.only());
             let parsed = match only {
                 Some(only) => only_to(only, parsed),
                 None => parsed,

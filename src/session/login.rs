@@ -10,11 +10,12 @@ use smol::future::FutureExt;
 use super::answer::{Answer, Halt};
 use super::catchup::{CatchUp, StartingPoint};
 use super::intake::CHANGE;
+use super::proof::Proof;
 use super::warnings::Obstacle;
-use super::{End, Me, Proof, Session, tokens};
+use super::{End, Extras, Me, Session, tokens};
 use crate::chat::{Act, Newcomer, Order};
 use crate::config::Registration;
-use crate::entry::{AccountId, EntryId, Key, MoveNumber};
+use crate::entry::{AccountId, Key, MoveNumber};
 use crate::hub::{self, Entered, Work};
 use crate::limits;
 use crate::live_limits::Limit;
@@ -423,24 +424,24 @@ impl Session {
         if let Some(time) = self.services.idle {
             self.set_deadline(time, Bye::Idle);
         }
+        let device = entered.device.map(|(number, _)| number);
+        let extras = (device.is_some() || only.is_some()).then(|| {
+            let only = only.map(Box::new);
+            Extras { device, only, ..Extras::default() }
+        });
         self.me = Some(Box::new(Me {
             account: entered.account,
-            device: entered.device.map(|(number, _)| number),
             handle,
             key,
             auto: false,
             events,
             receipts: events != Events::Quiet,
-            only: only.map(Box::new),
             free_moves: 0,
             sent: None,
             proof: Proof::new(MoveNumber(0), self.services.clock.now()),
             lost_moves: self.outbox.lost_moves(),
-            retry: None,
             behind: None,
-            sync: None,
-            put: None,
-            shows: EntryId(0),
+            extras: extras.map(Box::new),
         }));
     }
 

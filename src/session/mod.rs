@@ -23,6 +23,7 @@ mod intake;
 mod inventory;
 mod links;
 mod login;
+mod me;
 mod nodes;
 mod output;
 mod pipe;
@@ -65,27 +66,25 @@ pub use tokens::hash as token_hash;
 use crate::chat::Act;
 use crate::config::Registration;
 use crate::counters::Counters;
-use crate::entry::{AccountId, Clock, DeviceNumber, EntryId, Key, SessionId};
+use crate::entry::{Clock, SessionId};
 use crate::hub::{Hub, Work};
 use crate::limits;
 use crate::live_limits::{Limit, LiveLimits};
-use crate::name::{Handle, Target};
+use crate::name::Target;
 use crate::origin::Origin;
-use crate::outbox::{Outbox, Outgoing, Watermark};
+use crate::outbox::{Outbox, Outgoing};
 use crate::password::Hasher;
 use crate::rates::Rates;
 use crate::readers::Readers;
-use crate::store::{Maintenance, Walk};
+use crate::store::Maintenance;
 use crate::wire::help::ListenerKind;
 use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
-use crate::wire::request::Events;
 use crate::wire::rows::{Bye, HelloLine};
 use crate::wire::telnet::Negotiation;
 use intake::{Held, Pause};
+use me::{Extras, Lag, Me};
 use output::Output;
-use proof::Proof;
-use sent::SentUpto;
 use waiting::TurnStart;
 use warnings::Obstacle;
 
@@ -155,57 +154,6 @@ impl Drop for Session {
         self.leave(false);
         self.services.counters.sessions.dec();
     }
-}
-
-/// A session's account, and what has been sent for it.
-struct Me {
-    account: AccountId,
-    handle: Handle,
-    /// The device as which it logged in.
-    device: Option<DeviceNumber>,
-    /// `SET ack auto`: entries written to the socket count as delivered.
-    auto: bool,
-    key: Key,
-    /// What `LOGIN` asked for.
-    events: Events,
-    /// Whether receipts are sent: `SET receipts`, and not `LOGIN … quiet`.
-    receipts: bool,
-    /// The only target that the token which opened the session may write to; then nothing else is
-    /// served but `PING` and `QUIT`.
-    only: Option<Box<Target>>,
-    /// Free `ACK`s and `READ`s left; see [`limits::FREE_MOVES`].
-    free_moves: u32,
-    /// Last entries sent per conversation; `None` until something was sent.
-    sent: Option<Box<SentUpto>>,
-    proof: Proof,
-    /// [`Outbox::lost_moves`], as far as the session has noticed.
-    lost_moves: u32,
-    /// Runs after `SET ack auto` failed to store what was delivered.
-    retry: Option<Box<Timer>>,
-    /// Set while the session is served from the log.
-    behind: Option<Box<Lag>>,
-    /// Where the latest `SYNC` continues, if there was more.
-    sync: Option<Box<Walk>>,
-    /// What was put.
-    put: Option<Box<files::Put>>,
-    /// The message whose file a `GET` shows, while it may; 0: none.
-    shows: EntryId,
-}
-
-impl Me {
-    /// It was sent so many entries, whose `ACK`s and `READ`s are free.
-    fn may_move(&mut self, entries: usize) {
-        let free = u32::try_from(entries * limits::FREE_MOVES).unwrap_or(u32::MAX);
-        self.free_moves = self.free_moves.saturating_add(free);
-    }
-}
-
-/// How far a session that is served from the log has come.
-struct Lag {
-    at: Watermark,
-    upto: Watermark,
-    /// The position in the log, once reading has begun.
-    walk: Option<Walk>,
 }
 
 /// The timers of a `WAIT`.
@@ -306,12 +254,20 @@ impl Session {
         }
     }
 
-    async fn serve_to_the_end(&mut self) {
-        // What looks for `HELLO` before it sends somebody here looks elsewhere.
-        if self.outbox.bye() != Some(Bye::Unavailable) {
-            self.say(|out| HelloLine::OURS.write(out));
+    #[expect(clippy::manual_async_fn, reason = "one holds its arguments twice")]
+    fn serve_to_the_end(&mut self) -> impl Future<Output = ()> + Send {
+        async move {
+            // What looks for `HELLO` before it sends somebody here looks elsewhere.
+            if self.outbox.bye() != Some(Bye::Unavailable) {
+                self.say(|out| HelloLine::OURS.write(out));
+            }
+            let Err(end) = self.serve().await;
+            Box::pin(self.part(end)).await;
         }
-        let Err(end) = self.serve().await;
+    }
+
+    /// What is done and said at the end of the connection.
+    async fn part(&mut self, end: End) {
         match end {
             End::Lost(e) => {
                 if e.get_ref().is_some_and(|e| e.is::<tls::Plain>()) {
@@ -323,7 +279,7 @@ impl Session {
                 // A cut connection does not prove that the client received everything.
                 let in_order = !self.lines.is_cut_off();
                 let left = self.leave(in_order);
-                Box::pin(self.known_to_have_left(left.map(|(account, ..)| account))).await;
+                self.known_to_have_left(left.map(|(account, ..)| account)).await;
                 if self.stream.is_tls() {
                     // An error means that the connection is gone, which is fine here.
                     let _ = self.stream.finish();
@@ -333,45 +289,50 @@ impl Session {
             End::Bye(_) if self.outbox.is_cut() => {}
             End::Bye(bye) => {
                 log::debug!("session {}: bye {}", self.id.0, bye.as_str());
-                Box::pin(self.farewell(bye)).await;
+                self.farewell(bye).await;
             }
         }
     }
 
-    async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
-        loop {
-            if self.is_stale() {
-                Box::pin(self.refresh()).await.map_err(catchup::end_of)?;
-            }
-            self.write()?;
-            let stop = self.work().await?;
-            self.write()?;
-            // The next command may have been waiting for what was just written.
-            if match stop {
-                Pause::Turn => self.unanswered == 0,
-                Pause::Window => self.has_window(),
-                Pause::Input => false,
-            } {
-                continue;
-            }
-            if self.output.is_empty() {
-                if self.me.as_ref().is_some_and(|me| me.behind.is_some()) && !self.lines.has_ended()
-                {
-                    Box::pin(self.page()).await?;
+    #[expect(clippy::manual_async_fn, reason = "one holds its arguments twice")]
+    fn serve(&mut self) -> impl Future<Output = Result<std::convert::Infallible, End>> + Send {
+        async move {
+            loop {
+                if self.is_stale() {
+                    Box::pin(self.refresh()).await.map_err(catchup::end_of)?;
+                }
+                self.write()?;
+                let stop = self.work().await?;
+                self.write()?;
+                // The next command may have been waiting for what was just written.
+                if match stop {
+                    Pause::Turn => self.unanswered == 0,
+                    Pause::Window => self.has_window(),
+                    Pause::Input => false,
+                } {
                     continue;
                 }
-                let done = self.lines.has_ended() && self.held.is_none() && self.unanswered == 0;
-                if done && self.lines.is_empty() {
-                    return Err(End::Finished);
+                if self.output.is_empty() {
+                    if self.me.as_ref().is_some_and(|me| me.behind.is_some())
+                        && !self.lines.has_ended()
+                    {
+                        Box::pin(self.page()).await?;
+                        continue;
+                    }
+                    let done =
+                        self.lines.has_ended() && self.held.is_none() && self.unanswered == 0;
+                    if done && self.lines.is_empty() {
+                        return Err(End::Finished);
+                    }
                 }
-            }
-            let ready = self.wait(self.may_read()).await?;
-            if let Some(bye) = ready.deadline.or(self.outbox.bye()) {
-                return Err(End::Bye(bye));
-            }
-            if ready.readable {
-                self.join_line().await;
-                self.read()?;
+                let ready = self.wait(self.may_read()).await?;
+                if let Some(bye) = ready.deadline.or(self.outbox.bye()) {
+                    return Err(End::Bye(bye));
+                }
+                if ready.readable {
+                    self.join_line().await;
+                    self.read()?;
+                }
             }
         }
     }

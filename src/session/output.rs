@@ -201,7 +201,9 @@ impl Session {
         if std::mem::replace(&mut me.lost_moves, lost) != lost {
             me.sent.iter_mut().for_each(|sent| sent.uncover());
             // The store is failing, so not at once.
-            me.retry = me.auto.then(|| Box::new(Timer::after(limits::ACK_PAUSE)));
+            if me.auto {
+                me.extras().retry = Some(Box::new(Timer::after(limits::ACK_PAUSE)));
+            }
         }
     }
 
@@ -211,7 +213,7 @@ impl Session {
         self.stream.flush()?;
         for (message, mark) in self.outbox.take_deleted() {
             self.output.withdraw(self.stream.taken(), message, mark);
-            if self.me.as_ref().is_some_and(|me| me.shows == message) {
+            if self.me.as_ref().is_some_and(|me| me.shows() == Some(message)) {
                 self.stop_file();
             }
         }
@@ -278,7 +280,7 @@ impl Session {
     /// With `SET ack auto`, acknowledges what has been written.
     pub(super) fn acknowledge_automatically(&mut self) {
         let Some(me) = &mut self.me else { return };
-        if !me.auto || me.retry.is_some() {
+        if !me.auto || me.retry().is_some() {
             return;
         }
         let ids = me.sent.as_mut().map_or(Vec::new(), |sent| sent.cover(Cursor::Delivered));
@@ -291,7 +293,7 @@ impl Session {
     /// Called when the pause after a failure is over.
     pub(super) fn retry_automatically(&mut self) {
         if let Some(me) = &mut self.me {
-            me.retry = None;
+            me.extras().retry = None;
         }
         self.acknowledge_automatically();
     }

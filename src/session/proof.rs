@@ -16,35 +16,36 @@ pub(super) struct Proof {
     /// The account has been shown all receipts up to this move.
     proved: MoveNumber,
     /// The first receipts that are not proved; the same as `last` if all are.
-    first: Written,
+    first: MoveNumber,
     /// The last receipts that were written.
-    last: Written,
+    last: MoveNumber,
+    /// Bytes that had arrived when `first` and `last` were written, but were not read: lines that
+    /// end in them prove nothing.
+    stale: Stale,
     /// The session had receipts switched off at some time, so those after `last` count as not
     /// written.
     is_withheld: bool,
-    /// When `proved` was last stored.
-    stored: Millis,
+    /// When `proved` was last stored, in seconds since 1970.
+    stored: u32,
 }
 
-/// A point up to which all receipts were written.
-#[derive(Clone, Copy)]
-struct Written {
-    upto: MoveNumber,
-    /// Bytes that had arrived by then but were not read: lines that end in them prove nothing.
-    stale: usize,
+/// See [`Proof::stale`].
+#[derive(Clone, Copy, Default)]
+struct Stale {
+    first: u32,
+    last: u32,
 }
 
 impl Proof {
     /// For a session whose account has been shown all receipts up to `shown`.
     pub(super) fn new(shown: MoveNumber, now: Millis) -> Proof {
-        let written = Written { upto: shown, stale: 0 };
-        let (first, last) = (written, written);
-        Proof { proved: shown, first, last, is_withheld: false, stored: now }
+        let (stale, stored) = (Stale::default(), seconds(now));
+        Proof { proved: shown, first: shown, last: shown, stale, is_withheld: false, stored }
     }
 
     /// All receipts up to this move were written.
     pub(super) fn upto(&self) -> MoveNumber {
-        self.last.upto
+        self.last
     }
 
     pub(super) fn is_withheld(&self) -> bool {
@@ -57,27 +58,32 @@ impl Proof {
     }
 
     fn is_owed(&self) -> bool {
-        self.first.upto > self.proved
+        self.first > self.proved
     }
 
     /// Records that all receipts up to `upto` were written, when `unread` bytes had arrived unread.
     pub(super) fn note_written(&mut self, upto: MoveNumber, unread: usize) {
         if !self.is_withheld {
-            self.last = Written { upto, stale: unread };
+            (self.last, self.stale.last) = (upto, unread.try_into().unwrap_or(u32::MAX));
             if !self.is_owed() {
-                self.first = self.last;
+                self.begin_with_last();
             }
         }
     }
 
+    /// What was written before the last is proved.
+    fn begin_with_last(&mut self) {
+        (self.first, self.stale.first) = (self.last, self.stale.last);
+    }
+
     /// Records that there are no receipts between the last written one and `upto`.
     pub(super) fn note_none_upto(&mut self, upto: MoveNumber) {
-        self.note_written(upto, self.last.stale);
+        self.note_written(upto, self.stale.last as usize);
     }
 
     /// Records that nothing is left unread.
     fn note_drained(&mut self) {
-        (self.first.stale, self.last.stale) = (0, 0);
+        self.stale = Stale::default();
     }
 
     /// Records bytes that were read. Returns up to where receipts are proved, if that is new.
@@ -86,13 +92,15 @@ impl Proof {
             return None;
         }
         let lines = memrchr(b'\n', bytes).map_or(0, |end| end + 1);
-        let proved = [self.last, self.first].into_iter().find(|written| lines > written.stale);
-        for written in [&mut self.first, &mut self.last] {
-            written.stale = written.stale.saturating_sub(bytes.len());
+        let written = [(self.last, self.stale.last), (self.first, self.stale.first)];
+        let proved = written.into_iter().find(|(_, stale)| lines > *stale as usize);
+        let read = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        for stale in [&mut self.stale.first, &mut self.stale.last] {
+            *stale = stale.saturating_sub(read);
         }
-        let Written { upto, .. } = proved?;
+        let (upto, _) = proved?;
         self.proved = upto;
-        self.first = self.last;
+        self.begin_with_last();
         Some(upto)
     }
 }
@@ -108,7 +116,7 @@ impl Session {
         let Some(me) = &mut self.me else { return };
         let proved = me.proof.note_read(bytes);
         // With TLS the unread bytes are an upper bound, so too many may count as stale.
-        if me.proof.last.stale > 0 && self.stream.unread() == 0 {
+        if me.proof.stale.last > 0 && self.stream.unread() == 0 {
             me.proof.note_drained();
         }
         let Some(upto) = proved else { return };
@@ -116,14 +124,19 @@ impl Session {
         self.services.hub.prove(self.id, upto);
         // The end of the session stores it. Until then storing it now and then is enough: after a
         // server crash, receipts of the last minutes are sent again, not those of a year.
-        let now = self.services.clock.now();
+        let now = seconds(self.services.clock.now());
         // `abs_diff`: a clock set back must not delay this.
-        if now.0.abs_diff(me.proof.stored.0) >= limits::SHOWN_MILLIS {
+        if u64::from(now.abs_diff(me.proof.stored)) >= limits::SHOWN_SECONDS {
             me.proof.stored = now;
-            let (account, device) = (me.account, me.device);
+            let (account, device) = (me.account, me.device());
             self.services.hub.ask(Work::Shown { account, device, upto });
         }
     }
+}
+
+/// A time in whole seconds: eight bytes of each idle session would say more than is needed.
+fn seconds(time: Millis) -> u32 {
+    u32::try_from(time.0 / 1_000).unwrap_or_default()
 }
 
 #[cfg(test)]

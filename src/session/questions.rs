@@ -83,9 +83,10 @@ impl Session {
         let newest = self.ask(move |reader| reader.newest()).await?.entry;
         let known = self.me()?;
         known.sent.get_or_insert_default().begin_list();
+        let begun = known.extras.as_mut().and_then(|extras| extras.sync.take());
         // A `SYNC` from where the last one ended continues its walk, without looking everything up
         // again.
-        let mut walk = match known.sync.take() {
+        let mut walk = match begun {
             Some(walk) if walk.at == after => *walk,
             _ => Walk::new(after.min(newest), newest, false),
         };
@@ -109,7 +110,7 @@ impl Session {
                 let (last, more) = (walk.at, !walk.done);
                 if more {
                     walk.rest();
-                    self.me()?.sync = Some(Box::new(walk));
+                    self.me()?.extras().sync = Some(Box::new(walk));
                 }
                 return Ok(Some(Reply::Synced { last, more }));
             }

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::LazyLock;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use smol::Timer;
@@ -42,30 +42,41 @@ pub(super) struct Ready {
 impl Session {
     /// Yields to other sessions if this one's turn is over. A session that always has something to
     /// do would otherwise never wait, and starve the others.
-    pub(super) async fn give_way(&mut self) {
-        if self.turn.elapsed() >= limits::SESSION_TURN {
-            self.queue_up().await;
-        }
+    ///
+    /// Like all of what an idle connection's task goes through, no async fn: that holds its arguments
+    /// twice.
+    pub(super) fn give_way(&mut self) -> impl Future<Output = ()> {
+        let mut has_joined = false;
+        poll_fn(move |cx| {
+            if !has_joined && self.turn.elapsed() < limits::SESSION_TURN {
+                return Poll::Ready(());
+            }
+            self.poll_turn(&mut has_joined, cx)
+        })
     }
 
     /// Waits for a turn if others are waiting for theirs: new input does not go before them.
-    pub(super) async fn join_line(&mut self) {
-        if self.services.line.is_empty() {
-            self.begin_turn();
-        } else {
-            self.queue_up().await;
-        }
+    pub(super) fn join_line(&mut self) -> impl Future<Output = ()> {
+        let mut has_joined = false;
+        poll_fn(move |cx| {
+            if !has_joined && self.services.line.is_empty() {
+                self.begin_turn();
+                return Poll::Ready(());
+            }
+            self.poll_turn(&mut has_joined, cx)
+        })
     }
 
-    pub(super) async fn queue_up(&mut self) {
+    pub(super) fn queue_up(&mut self) -> impl Future<Output = ()> {
         let mut has_joined = false;
-        // Looked up here, and not kept in the future, whose size each connection has.
-        poll_fn(|cx| {
-            let account = self.me.as_ref().map(|me| me.account);
-            self.services.line.poll_turn(&mut has_joined, self.origin(), account, cx)
-        })
-        .await;
+        poll_fn(move |cx| self.poll_turn(&mut has_joined, cx))
+    }
+
+    fn poll_turn(&mut self, has_joined: &mut bool, cx: &Context) -> Poll<()> {
+        let account = self.me.as_ref().map(|me| me.account);
+        ready!(self.services.line.poll_turn(has_joined, self.origin(), account, cx));
         self.begin_turn();
+        Poll::Ready(())
     }
 
     fn begin_turn(&mut self) {
@@ -75,58 +86,61 @@ impl Session {
     }
 
     /// Waits for the outbox, the socket or a timer.
-    pub(super) async fn wait(&mut self, read: bool) -> io::Result<Ready> {
+    pub(super) fn wait(&mut self, read: bool) -> impl Future<Output = io::Result<Ready>> {
         let mut has_waited = false;
-        let ready = poll_fn(|cx| {
-            let mut ready = Ready::default();
-            // New items matter once the earlier ones are written, a `BYE` at once.
-            let changed = self.outbox.register(cx.waker());
-            let mut woken = (changed && self.output.is_empty()) || self.outbox.bye().is_some();
-            if read && self.stream.poll_readable(cx)?.is_ready() {
-                ready.readable = true;
-                woken = true;
+        poll_fn(move |cx| {
+            let polled = self.poll_woken(read, cx);
+            if polled.is_ready() && has_waited {
+                self.begin_turn();
             }
-            let owes = !self.output.is_empty() || self.stream.is_owing();
-            if owes && self.stream.poll_writable(cx)?.is_ready() {
-                woken = true;
-            }
-            if let Some(deadline) = &mut self.deadline
-                && Pin::new(&mut deadline.0).poll(cx).is_ready()
-            {
-                ready.deadline = Some(deadline.1);
-                woken = true;
-            }
-            if let Some(brake) = &mut self.brake
-                && Pin::new(&mut **brake).poll(cx).is_ready()
-            {
-                self.brake = None;
-                woken = true;
-            }
-            if let Some(retry) = self.me.as_mut().and_then(|me| me.retry.as_mut())
-                && Pin::new(&mut **retry).poll(cx).is_ready()
-            {
-                self.retry_automatically();
-            }
-            if let Some(patience) = self.patience.as_deref_mut() {
-                if Pin::new(&mut patience.until).poll(cx).is_ready() {
-                    // The answer comes through the outbox, like that to any act.
-                    self.services.hub.ask(Work::Unwatch { session: self.id });
-                    patience.until = Timer::never();
-                }
-                while Pin::new(&mut patience.look).poll(cx).is_ready() {
-                    if self.stream.is_gone()? {
-                        return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
-                    }
-                }
-            }
-            has_waited |= !woken;
-            if woken { Poll::Ready(Ok(ready)) } else { Poll::Pending }
+            has_waited = true;
+            polled
         })
-        .await;
-        if has_waited {
-            self.begin_turn();
+    }
+
+    fn poll_woken(&mut self, read: bool, cx: &mut Context) -> Poll<io::Result<Ready>> {
+        let mut ready = Ready::default();
+        // New items matter once the earlier ones are written, a `BYE` at once.
+        let changed = self.outbox.register(cx.waker());
+        let mut woken = (changed && self.output.is_empty()) || self.outbox.bye().is_some();
+        if read && self.stream.poll_readable(cx)?.is_ready() {
+            ready.readable = true;
+            woken = true;
         }
-        ready
+        let owes = !self.output.is_empty() || self.stream.is_owing();
+        if owes && self.stream.poll_writable(cx)?.is_ready() {
+            woken = true;
+        }
+        if let Some(deadline) = &mut self.deadline
+            && Pin::new(&mut deadline.0).poll(cx).is_ready()
+        {
+            ready.deadline = Some(deadline.1);
+            woken = true;
+        }
+        if let Some(brake) = &mut self.brake
+            && Pin::new(&mut **brake).poll(cx).is_ready()
+        {
+            self.brake = None;
+            woken = true;
+        }
+        if let Some(retry) = self.me.as_mut().and_then(|me| me.retry())
+            && Pin::new(retry).poll(cx).is_ready()
+        {
+            self.retry_automatically();
+        }
+        if let Some(patience) = self.patience.as_deref_mut() {
+            if Pin::new(&mut patience.until).poll(cx).is_ready() {
+                // The answer comes through the outbox, like that to any act.
+                self.services.hub.ask(Work::Unwatch { session: self.id });
+                patience.until = Timer::never();
+            }
+            while Pin::new(&mut patience.look).poll(cx).is_ready() {
+                if self.stream.is_gone()? {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+                }
+            }
+        }
+        if woken { Poll::Ready(Ok(ready)) } else { Poll::Pending }
     }
 
     /// Waits until the output is written, or the session must end.
