@@ -160,9 +160,6 @@ pub const BLOCK: usize = 65_536;
 /// cost per message is flat from some 500 on, while memory and delay keep growing: some 10 ms here
 /// on a core shared with sessions. Halved while more is waiting than fits.
 pub const BATCH: usize = 1_024;
-/// The weight of a lookup in the store, in messages of a busy conversation: some 10 µs to read, and
-/// as much to write what is changed.
-pub const LOOK_UP: usize = 4;
 /// Members of a conversation that is looked up that count as one more lookup: some 0.8 µs each.
 pub const MEMBERS_READ: usize = 8;
 /// Members in memory that are looked through for the weight of one message: some 10 ns each.

@@ -133,7 +133,7 @@ impl HubState {
             Due::Yes => true,
             Due::No => false,
             Due::Unanswered(id) => {
-                self.looked_up += 1;
+                self.looked_up += limits::LOOK_UP;
                 let answered = self.writer.reader().and_then(|r| r.answered(account, id));
                 // A message of this batch is not in the store yet.
                 answered.map_err(|e| self.unreadable(&e))? != Some(true)

@@ -28,12 +28,22 @@ pub fn unkept(error: &Error) -> Refusal {
     }
 }
 
-/// How many lookups an answer of the store counts as: a large group takes longer to read.
-fn lookups(fact: &Fact) -> usize {
+/// What an answer of the store weighs: a large group takes longer to read.
+fn weight(fact: &Fact) -> usize {
     match fact {
-        Fact::Conversation(log) => 1 + log.members.len() / limits::MEMBERS_READ,
-        _ => 1,
+        Fact::Conversation(log) => limits::LOOK_UP * (1 + log.members.len() / limits::MEMBERS_READ),
+        Fact::Message(_) | Fact::Reaction(..) => limits::LOOK_UP_MESSAGE,
+        _ => limits::LOOK_UP,
     }
+}
+
+/// About what the answers to these needs will weigh.
+fn weight_of(needs: &[Need]) -> usize {
+    let weights = needs.iter().map(|need| match need {
+        Need::Message(_) | Need::Reaction(..) => limits::LOOK_UP_MESSAGE,
+        _ => limits::LOOK_UP,
+    });
+    weights.sum()
 }
 
 /// The needs of one call of the store.
@@ -62,7 +72,7 @@ impl Round {
 impl HubState {
     /// What the work in hand has cost beyond its weight.
     pub(super) fn take_cost(&mut self) -> usize {
-        let looked_up = std::mem::take(&mut self.looked_up) * limits::LOOK_UP;
+        let looked_up = std::mem::take(&mut self.looked_up);
         looked_up + self.chat.take_extra() + self.telling.take()
     }
 
@@ -89,7 +99,7 @@ impl HubState {
     /// Adds what was looked up for the work in hand to the directory.
     pub(super) fn learn(&mut self, facts: Vec<Fact>) {
         for fact in facts {
-            self.looked_up += lookups(&fact);
+            self.looked_up += weight(&fact);
             self.chat.directory().learn(fact);
         }
     }
@@ -170,7 +180,7 @@ impl HubState {
             self.gathered += 1;
             let missing = self.chat.missing(who, act, now);
             // Its needs lead to about as many again.
-            room = room.saturating_sub(act.weight() + 2 * missing.len() * limits::LOOK_UP);
+            room = room.saturating_sub(act.weight() + 2 * weight_of(&missing));
             if !missing.is_empty() {
                 round.add(who.account, missing);
                 lacking.push((who, act));
@@ -181,9 +191,9 @@ impl HubState {
             let is_whole = facts.len() == round.needs.len();
             for (fact, payer) in facts.into_iter().zip(round.payers) {
                 if payer == who.account {
-                    self.looked_up += lookups(&fact);
+                    self.looked_up += weight(&fact);
                 } else {
-                    *self.owed.entry(payer).or_default() += lookups(&fact);
+                    *self.owed.entry(payer).or_default() += weight(&fact);
                 }
                 self.chat.directory().learn(fact);
             }

@@ -230,9 +230,9 @@ struct HubState {
     notices: FxHashMap<SessionId, Vec<u8>>,
     /// Outboxes whose sessions have to be woken.
     to_wake: Vec<Arc<Outbox>>,
-    /// Number of lookups for the work in hand.
+    /// Weight of the lookups for the work in hand.
     looked_up: usize,
-    /// Number of lookups made ahead for acts of these accounts, charged when their turn comes.
+    /// The same for those made ahead for acts of these accounts, charged when their turn comes.
     owed: FxHashMap<AccountId, usize>,
     /// How many pieces have been looked up of what a long act of these sessions lacks.
     prepared: FxHashMap<SessionId, usize>,

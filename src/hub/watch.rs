@@ -18,6 +18,7 @@ use crate::chat::Awaited;
 use crate::entry::{
     AccountId, Condition, ConversationId, Cursor, Entry, EntryId, EntryKind, EntryPos, SessionId,
 };
+use crate::limits;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::rows::ErrLine;
@@ -114,7 +115,7 @@ impl HubState {
     /// `timeout` if nobody else can see the message, or the refusal for a store that cannot be read.
     fn unanswered(&mut self, me: AccountId, awaited: Awaited) -> Result<Awaited, Refusal> {
         let answered = self.writer.reader().and_then(|r| r.answered(me, awaited.pos.id));
-        self.looked_up += 1;
+        self.looked_up += limits::LOOK_UP;
         match answered.map_err(|e| self.unreadable(&e))? {
             Some(true) => Ok(Awaited { count: 0, ..awaited }),
             _ if awaited.count == 0 => Err(Refusal::Timeout),

@@ -1,4 +1,5 @@
-//! The limits of a batch's time, and of turns while more is waiting than fits in a batch.
+//! The limits of a batch's time, of turns while more is waiting than fits in a batch, and what lookups
+//! weigh in it.
 
 use std::time::Duration;
 
@@ -21,3 +22,8 @@ pub const FIRST_TURN: usize = 4;
 /// The longest time for which everything else goes before the next piece of a long act, of which one
 /// takes some 3 ms.
 pub const CALM: Duration = Duration::from_secs(1);
+/// The weight of a lookup in the store, in messages of a busy conversation: some 10 µs to read, and
+/// as much to write what is changed.
+pub const LOOK_UP: usize = 4;
+/// The same for a message or a reaction: a few rows by their numbers, some 2 µs together.
+pub const LOOK_UP_MESSAGE: usize = 1;
