@@ -36,10 +36,7 @@ pub(super) struct Mark {
 }
 
 enum MarkKind {
-    /// `replaced` is the edit before it.
-    Edit {
-        replaced: Option<EntryId>,
-    },
+    Edit,
     Delete,
     /// `word` is `None` if the reaction is taken back. `was` is the one that it replaces.
     React {
@@ -77,7 +74,6 @@ impl Chat {
             return Err(Refusal::NotAFileName.into());
         }
         self.amendable(&message, now)?;
-        let replaced = message.edit.map(|(id, _)| id);
         let tags = EntryTags { re: Some(about), ..EntryTags::default() };
         Ok(Plan::Mark(Box::new(Mark {
             about: pos,
@@ -85,7 +81,7 @@ impl Chat {
             from: author.handle.clone(),
             to: place.to,
             verb: "EDIT",
-            kind: MarkKind::Edit { replaced },
+            kind: MarkKind::Edit,
             tags: Box::new(tags),
         })))
     }
@@ -232,7 +228,7 @@ impl Chat {
         let Mark { about, author, from, to, verb, kind, tags } = mark;
         let message = about.id;
         let (entry_kind, body) = match &kind {
-            MarkKind::Edit { .. } => (EntryKind::Edit, text),
+            MarkKind::Edit => (EntryKind::Edit, text),
             MarkKind::Delete => (EntryKind::Del, "-".into()),
             MarkKind::React { word, .. } => {
                 (EntryKind::React, word.clone().unwrap_or_else(|| "-".into()))
@@ -270,11 +266,11 @@ impl Chat {
         let first =
             known.as_mut().is_some_and(|known| !std::mem::replace(&mut known.changed, true));
         match kind {
-            MarkKind::Edit { replaced } => {
+            MarkKind::Edit => {
                 if let Some(known) = known {
                     (known.edit, known.body) = (Some((mark, now)), body);
                 }
-                Change::Edited { message, mark, replaced, first }
+                Change::Edited { message, mark, first }
             }
             MarkKind::Delete => {
                 let mut file = true;

@@ -80,9 +80,8 @@ pub enum Change {
     /// An entry of a conversation.
     Entry(NewEntry),
     /// A message has the text of the entry `mark` from now on. Like the three after it, this comes
-    /// after the entry that it names. `replaced` is the edit that held before. `first`: the message
-    /// has had no mark before.
-    Edited { message: EntryId, mark: EntryId, replaced: Option<EntryId>, first: bool },
+    /// after the entry that it names. `first`: the message has had no mark before.
+    Edited { message: EntryId, mark: EntryId, first: bool },
     /// A message is deleted: its texts and its reactions are overwritten. `first`: it has had no
     /// mark before. `file`: it has a file.
     Deleted { message: EntryId, mark: EntryId, first: bool, file: bool },

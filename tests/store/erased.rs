@@ -200,7 +200,7 @@ fn a_page_reads_the_words_and_not_the_reactions() {
 }
 
 /// What is done to the database, and what is said of it.
-const DAMAGE: [(&str, &str); 25] = [
+const DAMAGE: [(&str, &str); 24] = [
     ("DELETE FROM marking", "conversation 1: the list of its marks is gone"),
     ("UPDATE marking SET tail = x''", "conversation 1: a list of its marks is damaged"),
     ("UPDATE marking SET other = 6", "its marks end with 12, and before that by others 8"),
@@ -217,10 +217,6 @@ const DAMAGE: [(&str, &str); 25] = [
     ("INSERT INTO erasing VALUES(1)", "entry 1 are being erased, and it was not deleted"),
     ("INSERT INTO about VALUES(1, 4, 2, 6)", "account 2 has more than one reaction to entry 1"),
     ("UPDATE entry SET body = 'back' WHERE id = 3", "entry 3 was deleted, and has a text"),
-    (
-        "UPDATE entry SET changed = 0 WHERE id = 4",
-        "entry 1 has other edits that hold than its last",
-    ),
     ("UPDATE entry SET changed = 0 WHERE id = 1", "what holds about entry 1 is said of no message"),
     ("UPDATE tally SET count = 3 WHERE word = 6", "the reactions to entry 1 are counted wrong"),
     ("UPDATE entry SET body = 'hm' WHERE id = 6", "the reactions to entry 1 are counted wrong"),
@@ -228,7 +224,7 @@ const DAMAGE: [(&str, &str); 25] = [
     ("UPDATE reply SET author = 2", "entry 9 answers 2, and is not known to"),
     ("INSERT INTO reply VALUES(1, 9, 1)", "entry 9 is said to answer 1"),
     ("UPDATE member SET marked = NULL", "has conversation 1 not in its place by its marks"),
-    ("UPDATE member SET waits = NULL WHERE account = 2", "the mark 5 waits for account 2"),
+    ("UPDATE member SET waits = NULL WHERE account = 2", "the mark 4 waits for account 2"),
 ];
 
 #[test]

@@ -61,7 +61,7 @@ const LOG: &str = "SELECT id, author, time, kind, shown, re, tags, changed, gone
                           CASE WHEN e.changed AND e.kind = 0 AND NOT $6 THEN
                               (SELECT a.mark FROM about a WHERE a.message = e.id AND a.kind = 3)
                           END AS gone,
-                          CASE WHEN e.changed AND e.kind IN (0, 2) AND NOT $6 THEN
+                          CASE WHEN (e.changed AND e.kind = 0 OR e.kind = 2) AND NOT $6 THEN
                               (SELECT max((SELECT a.mark FROM about a
                                       WHERE a.message = CASE e.kind WHEN 0 THEN e.id ELSE e.re END
                                         AND a.kind = 2 AND a.account = 0
@@ -228,8 +228,10 @@ fn log_row(row: &PgRow, of: &ConversationKind) -> Result<PgLogRow, Error> {
     let is_late_note = of.is_notes() && tags.as_ref().is_some_and(|tags| tags.late.is_some());
     let mut is_shown = !is_expired && row.get::<bool>(10)?;
     if kind.is_mark() {
-        let holds = !is_changed || (kind == EntryKind::Edit && edit == Some(id));
-        is_shown &= holds;
+        is_shown &= match kind {
+            EntryKind::Edit => edit == Some(id),
+            _ => !is_changed,
+        };
     } else if gone.is_some() {
         let device = tags.and_then(|tags| tags.device);
         tags = Some(Box::new(EntryTags { gone, device, ..EntryTags::default() }));

@@ -108,7 +108,7 @@ BEGIN
         WHEN 21 THEN
             PERFORM papo_tidy(n1[i]);
         WHEN 22 THEN
-            PERFORM papo_change(n1[i]), papo_change(n3[i]);
+            PERFORM papo_change(n1[i]);
             INSERT INTO about VALUES (n1[i], 2, 0, n2[i]);
         WHEN 23 THEN
             PERFORM papo_forget(n1[i], n3[i]);

@@ -313,9 +313,8 @@ impl<'a> BatchParams<'a> {
             Change::Expire(Expire::Swept { upto }) => self.step(63, [*upto], [], &[]),
             // PostgreSQL uses empty pages again by itself.
             Change::Expire(Expire::Pages) => {}
-            Change::Edited { message, mark, replaced, first: _ } => {
-                let replaced = replaced.map_or(0, |replaced| replaced.0);
-                self.step(22, [message.0, mark.0, replaced], [], &[]);
+            Change::Edited { message, mark, first: _ } => {
+                self.step(22, [message.0, mark.0], [], &[]);
             }
             Change::Deleted { message, mark, .. } => {
                 self.step(23, [message.0, mark.0, limits::ERASED as i64], [], &[]);

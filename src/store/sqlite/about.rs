@@ -66,9 +66,7 @@ impl View<'_> {
             return Ok(None);
         }
         let holds = match row.kind {
-            EntryKind::Edit if row.is_changed => {
-                self.fate(message)? == Fate { gone: None, edit: Some(row.id) }
-            }
+            EntryKind::Edit => self.fate(message)? == Fate { gone: None, edit: Some(row.id) },
             _ => !row.is_changed,
         };
         Ok(holds.then_some(row))

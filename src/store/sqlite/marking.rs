@@ -17,18 +17,17 @@ pub(super) const DELETION: i64 = 3;
 pub(super) const REACTION: i64 = 4;
 pub(super) const TAKEN_BACK: i64 = 5;
 
-/// A message has the text of `mark` from now on, and no longer that of `replaced`.
+/// A message has the text of `mark` from now on. The edit before it is left as it is: whether an edit
+/// holds says `about`.
 pub(super) fn edited(
     on: &Statements,
     message: EntryId,
     mark: EntryId,
-    replaced: Option<EntryId>,
     is_first: bool,
 ) -> Result<(), Error> {
     if is_first {
         set_changed(on, message)?;
     }
-    replaced.map_or(Ok(()), |replaced| set_changed(on, replaced))?;
     add(on, message, EDIT, AccountId(0), mark)
 }
 

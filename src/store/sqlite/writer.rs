@@ -228,8 +228,8 @@ fn add_entry(on: &Statements, new: &NewEntry) -> Result<(), Error> {
 fn write(on: &Statements, change: &Change) -> Result<(), Error> {
     match change {
         Change::Entry(new) => return add_entry(on, new),
-        Change::Edited { message, mark, replaced, first } => {
-            return marking::edited(on, *message, *mark, *replaced, *first);
+        Change::Edited { message, mark, first } => {
+            return marking::edited(on, *message, *mark, *first);
         }
         Change::Deleted { message, mark, first, file } => {
             return marking::deleted(on, *message, *mark, *first, *file);

@@ -213,7 +213,7 @@ impl MarkList<'_> {
 }
 
 /// Each row is a finding.
-const HOLDS: [&str; 14] = [
+const HOLDS: [&str; 13] = [
     "SELECT format('the flag of entry %d holds, and is not known to', e.id) FROM entry e
      WHERE e.kind = 5 AND NOT e.changed AND e.id > (SELECT floor FROM newest) AND NOT EXISTS(
          SELECT 1 FROM member m WHERE m.account = e.author
@@ -250,10 +250,6 @@ const HOLDS: [&str; 14] = [
      FROM entry e CROSS JOIN about a ON a.message = e.re AND a.kind = 3
      WHERE e.kind IN (2, 4) AND CAST(e.body AS BLOB) <> zeroblob(octet_length(e.body))
        AND a.message NOT IN (SELECT message FROM erasing)",
-    "SELECT format('entry %d has other edits that hold than its last', message)
-     FROM about a JOIN entry e ON e.id = a.mark
-     WHERE a.kind = 2 AND a.message NOT IN (SELECT message FROM erasing)
-     GROUP BY message HAVING sum(NOT e.changed) <> 1 OR max(iif(e.changed, 0, e.id)) <> max(e.id)",
     "SELECT format('account %d has more than one reaction to entry %d', account, message)
      FROM about WHERE kind > 3 GROUP BY message, account HAVING count(*) > 1",
     "SELECT format('the reactions to entry %d are counted wrong', message) FROM (
