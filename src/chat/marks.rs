@@ -133,10 +133,11 @@ impl Chat {
         word: Option<&str>,
     ) -> Result<Plan, Stop> {
         let me = who.account;
-        let subject = self.subject(me, about)?.standing()?;
+        let (subject, was) = both(self.subject(me, about), self.reaction(about, me))?;
+        let subject = subject.standing()?;
         let place = self.place(me, &subject);
         let accounts = both(self.directory.account(me), self.directory.account(subject.pos.author));
-        let ((from, author), (place, was)) = both(accounts, both(place, self.reaction(about, me)))?;
+        let ((from, author), place) = both(accounts, place)?;
         place.open()?;
         let Subject { pos, message, .. } = subject;
         let was = was.as_ref().map(|(id, time, was)| (*id, *time, &**was));

@@ -205,6 +205,36 @@ fn tally(read: &Statements, message: EntryId) -> Result<Vec<Tallied>, Error> {
     Ok(tally)
 }
 
+/// Adds what holds about a message to what its row says.
+fn complete_state(on: &Statements, state: &mut MessageState) -> Result<(), Error> {
+    let id = state.pos.id;
+    let sql = "SELECT e.kind, e.id, e.time, e.body,
+                      EXISTS(SELECT 1 FROM tally WHERE message = ?1)
+               FROM (SELECT 1) LEFT JOIN entry e ON e.id =
+                   (SELECT mark FROM about WHERE message = ?1 AND kind <= 3
+                    ORDER BY kind DESC, account DESC, mark DESC LIMIT 1)";
+    let found = on.row(sql, [id.0], |row| {
+        let is_tallied = row.get(4)?;
+        let Some(kind) = row.get::<_, Option<i64>>(0)? else { return Ok((None, is_tallied)) };
+        let mark = (EntryId(row.get(1)?), Millis(row.get(2)?));
+        let text = if kind == DELETION { None } else { Some(row.get(3)?) };
+        Ok((Some((mark, text)), is_tallied))
+    })?;
+    let (last, is_tallied) = found.unwrap_or_default();
+    match last {
+        Some((mark, None)) => {
+            (state.gone, state.body, state.tags) = (Some(mark), Box::default(), None);
+            return Ok(());
+        }
+        Some((mark, Some(text))) => (state.edit, state.body) = (Some(mark), text),
+        None => {}
+    }
+    if is_tallied {
+        state.tally = tally(on, id)?;
+    }
+    Ok(())
+}
+
 /// The reaction of an account to a message, if one holds.
 pub(super) fn reaction(
     read: &Statements,
@@ -235,23 +265,20 @@ impl SqliteReader {
         Ok(is_seen.then_some(windows))
     }
 
-    /// An entry with all that holds about it.
+    /// An entry above `floor` with all that holds about it. Its row says whether there is more to
+    /// look up: about most messages there is not.
     pub(super) fn message_state(
         &self,
         on: &Statements,
+        floor: EntryId,
         id: EntryId,
     ) -> Result<Option<MessageState>, Error> {
-        // What is known about it comes with it: a statement of its own would cost as much again.
+        if id <= floor {
+            return Ok(None);
+        }
         let sql =
-            "SELECT e.conversation, e.seq, e.author, e.author_seq, e.time, e.kind, e.body, e.re,
-                          e.tags, e.changed, m.kind, m.id, m.time, m.body,
-                          e.changed AND EXISTS(SELECT 1 FROM tally WHERE message = e.id)
-                   FROM entry e
-                   LEFT JOIN entry m ON m.id = CASE WHEN e.changed AND e.kind < 2 THEN
-                       (SELECT mark FROM about WHERE message = e.id AND kind <= 3
-                        ORDER BY kind DESC, account DESC, mark DESC LIMIT 1) END
-                   WHERE e.id = ?1 AND e.id > (SELECT floor FROM newest)
-                     AND NOT (e.kind = 1 AND e.changed)";
+            "SELECT conversation, seq, author, author_seq, time, kind, body, re, tags, changed
+                   FROM entry WHERE id = ?1";
         let found = on.row(sql, [id.0], |row| {
             let kind = entry_kind(row.get(5)?)?;
             let tags = entry_tags(row, 7)?;
@@ -265,32 +292,26 @@ impl SqliteReader {
                 about: re.filter(|_| kind.is_mark()).unwrap_or_default(),
                 expired: false,
             };
-            let by = match row.get::<_, Option<i64>>(10)? {
-                None => None,
-                Some(kind) => Some((kind, (EntryId(row.get(11)?), Millis(row.get(12)?)))),
-            };
-            let (gone, edit, body) = match by {
-                Some((DELETION, mark)) => (Some(mark), None, Box::default()),
-                Some((_, mark)) => (None, Some(mark), row.get(13)?),
-                None => (None, None, row.get(6)?),
-            };
-            let state = MessageState {
+            Ok(MessageState {
                 pos,
                 time: Millis(row.get(4)?),
                 kind,
-                gone,
-                edit,
-                body,
-                tags: tags.filter(|_| gone.is_none()),
+                gone: None,
+                edit: None,
+                body: row.get(6)?,
+                tags,
                 file: None,
                 tally: Vec::new(),
                 changed: row.get::<_, bool>(9)? && !kind.is_mark(),
-            };
-            Ok((state, row.get::<_, bool>(14)? && gone.is_none()))
+            })
         })?;
-        let Some((mut state, is_tallied)) = found else { return Ok(None) };
-        if is_tallied {
-            state.tally = tally(on, id)?;
+        let Some(mut state) = found else { return Ok(None) };
+        if state.changed {
+            // It has expired.
+            if state.kind == EntryKind::Group {
+                return Ok(None);
+            }
+            complete_state(on, &mut state)?;
         }
         if state.tags.as_ref().is_some_and(|tags| tags.file.is_some()) {
             state.file = self.file_of(id)?;

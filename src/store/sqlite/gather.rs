@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::decode::{BY_HANDLE, BY_ID, SqliteReader, token};
 use super::files::file_at;
 use super::statements::Statements;
-use super::{about, count, devices, groups, invitations, later, lists};
+use super::{about, count, devices, expire, groups, invitations, later, lists};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
@@ -20,6 +20,9 @@ pub(super) fn gather(
 ) -> Result<Vec<Fact>, Error> {
     let on = Statements::of(&reader.connection);
     let (mut facts, mut bytes) = (Vec::with_capacity(needs.len()), 0);
+    let is_message = |need: &Need| matches!(need, Need::Message(_));
+    let floor =
+        if needs.iter().any(is_message) { expire::floor(&reader.connection)? } else { EntryId(0) };
     for (at, need) in needs.iter().enumerate() {
         let room = limits::LOOKED_UP.saturating_sub(bytes);
         let fits = at < must
@@ -30,7 +33,15 @@ pub(super) fn gather(
         if !fits {
             break;
         }
-        let fact = reader.fact(&on, need)?;
+        let fact = match (need, facts.last()) {
+            // Nobody reacts to it.
+            (Need::Reaction(id, account), Some(Fact::Message(known)))
+                if known.pos.id == *id && known.tally.is_empty() =>
+            {
+                Fact::Reaction(*id, *account, None)
+            }
+            _ => reader.fact(&on, floor, need)?,
+        };
         if let Fact::Conversation(conversation) = &fact {
             bytes += conversation.bytes();
         }
@@ -40,7 +51,8 @@ pub(super) fn gather(
 }
 
 impl SqliteReader {
-    fn fact(&self, on: &Statements, need: &Need) -> Result<Fact, Error> {
+    /// The answer to a need. Messages up to `floor` have expired.
+    fn fact(&self, on: &Statements, floor: EntryId, need: &Need) -> Result<Fact, Error> {
         let found = match need {
             Need::Handle(handle) => {
                 self.find_account(BY_HANDLE, handle.as_str())?.map(Fact::Account)
@@ -50,7 +62,7 @@ impl SqliteReader {
             Need::Conversation(id) => self.conversation(*id)?.map(Fact::Conversation),
             Need::EntryPos(id) => self.place(*id)?.map(Fact::EntryPos),
             Need::Message(id) => {
-                self.message_state(on, *id)?.map(|state| Fact::Message(Box::new(state)))
+                self.message_state(on, floor, *id)?.map(|state| Fact::Message(Box::new(state)))
             }
             Need::Reaction(id, account) => {
                 let found = about::reaction(on, *id, *account)?;
