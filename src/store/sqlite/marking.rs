@@ -52,13 +52,24 @@ pub(super) fn deleted(
 /// Somebody reacts to a message, or does no longer.
 pub(super) fn reacted(on: &Statements, new: &NewReaction) -> Result<(), Error> {
     let NewReaction { message, author, mark, .. } = *new;
+    let is_new_word = new.counted.is_some_and(|by| by.keeper == mark);
+    let mut is_counted = false;
     let before = match (new.replaced, new.uncounted) {
         (Some(before), Some(by)) => {
             if by.count > 0 {
                 set_count(on, message, by)?;
             } else {
-                let sql = "DELETE FROM tally WHERE message = ?1 AND word = ?2";
-                on.run(sql, [message.0, by.keeper.0])?;
+                if is_new_word {
+                    // One for one.
+                    let sql = "UPDATE tally SET word = ?3 WHERE message = ?1 AND word = ?2";
+                    if on.run(sql, [message.0, by.keeper.0, mark.0])? == 0 {
+                        return Err(uncounted(message));
+                    }
+                    is_counted = true;
+                } else {
+                    let sql = "DELETE FROM tally WHERE message = ?1 AND word = ?2";
+                    on.run(sql, [message.0, by.keeper.0])?;
+                }
                 erase(on, by.keeper)?;
             }
             if before != by.keeper {
@@ -91,7 +102,8 @@ pub(super) fn reacted(on: &Statements, new: &NewReaction) -> Result<(), Error> {
         set_changed(on, message)?;
     }
     match new.counted {
-        Some(by) if by.keeper == mark => {
+        Some(_) if is_counted => Ok(()),
+        Some(_) if is_new_word => {
             on.run("INSERT INTO tally VALUES(?1, ?2, 1)", [message.0, mark.0])?;
             Ok(())
         }
