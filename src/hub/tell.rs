@@ -17,6 +17,7 @@ use crate::entry::{
     MoveNumber, SessionId,
 };
 use crate::limits;
+use crate::name::Target;
 use crate::outbox::{Block, Outbox, Pushed, Watermark, Withdrawal};
 use crate::store::{Change, Newest};
 use crate::wire::reply::Reply;
@@ -112,12 +113,15 @@ impl HubState {
                         seat.outbox.forwarded(body.len() as u64);
                     }
                     // A change of a group may change who its readers are, so it gets a block of its
-                    // own. Marks are for those who may see their message.
+                    // own. Marks are for those who may see their message: in a direct chat for
+                    // both.
                     let fits = |run: &Run| {
                         let alike = match (run.kind, kind) {
                             (EntryKind::Message, EntryKind::Message) => true,
                             (before, kind) if before.is_mark() && kind.is_mark() => {
                                 run.first.about == pos.about
+                                    || matches!(to, Target::Person(_))
+                                        && run.first.author == pos.author
                             }
                             _ => false,
                         };
