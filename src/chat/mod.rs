@@ -384,13 +384,16 @@ impl Chat {
             if last != Some(id) {
                 last = Some(id);
                 let added = self::added(&mut appended, id);
-                self.batch.changes.push(Change::Head {
-                    conversation: id,
-                    head: conversation.head,
-                    seq: conversation.seq,
-                    moved: conversation.moved,
-                    added,
-                });
+                // Marks alone leave its head as it is.
+                if !added.ids.is_empty() || conversation.moved > self.recorded.moved {
+                    self.batch.changes.push(Change::Head {
+                        conversation: id,
+                        head: conversation.head,
+                        seq: conversation.seq,
+                        moved: conversation.moved,
+                        added,
+                    });
+                }
                 let added = self::added(&mut marked, id);
                 if !added.ids.is_empty() {
                     let marks = conversation.marks;
