@@ -240,7 +240,7 @@ pub const LOG_PAGES: i64 = 10_000;
 /// Chats that the store may list as having something waiting when nothing does any more; a login
 /// looks at each in vain, some 3 µs.
 pub const UNSETTLED: usize = 1_024;
-/// Newest entries whose position the hub keeps in memory, 48 bytes each.
+/// Newest entries whose position the hub keeps in memory, 57 bytes each.
 pub const RECENT: usize = 16_384;
 
 /// Faults of a damaged database that a check names before it stops: as many as a person reads

@@ -24,13 +24,12 @@ impl Chat {
         if let Some(plan) = self.first_sent(me, once.as_ref(), "RE")? {
             return Ok(plan);
         }
-        let subject = self.subject(me, about)?.standing()?;
-        let (from, place) = both(self.directory.account(me), self.place(me, &subject))?;
+        let (pos, log, member) = self.answerable(me, about)?;
+        let (from, place) = both(self.directory.account(me), self.place(me, log, member))?;
         if let (Target::Person(handle), true) = (&place.to, place.gone) {
             return Err(Refusal::NoSuchUser(handle.clone()).into());
         }
         place.writable()?;
-        let Subject { pos, log, .. } = subject;
         let mut calls = Vec::new();
         if let Target::Group(_) = place.to {
             calls = self.calls(me, log, Some(pos.author).filter(|author| *author != me), body)?;

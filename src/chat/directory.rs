@@ -12,8 +12,9 @@
 
 mod authors;
 mod groups;
+mod recent;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -45,8 +46,8 @@ pub struct Directory {
     /// Bytes of the conversations that this batch has looked up.
     looked_up: usize,
     blocked: Cache<(AccountId, AccountId), bool>,
-    /// The newest entries, sorted by id. Ids may have gaps.
-    recent: VecDeque<EntryPos>,
+    /// The newest entries.
+    recent: recent::Recent,
     /// Older entries that this batch asked about.
     older: FxHashMap<EntryId, EntryPos>,
     /// Messages that acts of this batch are about, as it has left them.
@@ -229,13 +230,21 @@ impl Directory {
 
     /// Where an entry stands, if there is one of this id.
     pub fn entry_pos(&self, id: EntryId) -> Result<Option<EntryPos>, Need> {
-        let recent = self.recent.binary_search_by_key(&id, |pos| pos.id).ok();
-        let recent = recent.and_then(|at| self.recent.get(at));
         let message = || self.messages.get(&id).map(|message| &message.pos);
-        if let Some(pos) = recent.or(self.older.get(&id)).or_else(message) {
+        if let Some(pos) = self.recent.place(id).or(self.older.get(&id)).or_else(message) {
             return Ok(Some(*pos));
         }
         self.lacks(Need::EntryPos(id))
+    }
+
+    /// Whether an entry is known to be a message that was not deleted: only of the newest ones.
+    pub fn stands(&self, id: EntryId) -> bool {
+        self.recent.stands(id)
+    }
+
+    /// Records that a message was deleted.
+    pub fn delete(&mut self, id: EntryId) {
+        self.recent.delete(id);
     }
 
     /// A message or another entry of this id with all that holds about it, if there is one.
@@ -387,25 +396,14 @@ impl Directory {
         self.secrets.insert(account, secret);
     }
 
-    /// Caches the newest entry.
-    pub fn learn_newest(&mut self, pos: EntryPos) {
-        if self.recent.len() == limits::RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(pos);
+    /// Caches the newest entry, and whether it is a message.
+    pub fn learn_newest(&mut self, pos: EntryPos, is_message: bool) {
+        self.recent.add(pos, is_message);
     }
 
     /// Records that these messages have expired, and the marks about them.
     pub fn expire(&mut self, messages: &FxHashSet<EntryId>) {
-        for id in messages {
-            let at = self.recent.binary_search_by_key(id, |pos| pos.id).ok();
-            if let Some(pos) = at.and_then(|at| self.recent.get_mut(at)) {
-                pos.expired = true;
-            }
-        }
-        for mark in self.recent.iter_mut().filter(|pos| pos.about != EntryId(0)) {
-            mark.expired |= messages.contains(&mark.about);
-        }
+        self.recent.expire(messages);
     }
 
     /// To be called between two batches. Drops what only one batch needed, and evicts unused items

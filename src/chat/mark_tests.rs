@@ -175,3 +175,23 @@ fn who_has_left_sends_on_the_text_of_their_time_within_a_batch_too() {
         .collect();
     assert_eq!(said, ["first", "first", "while she is in"]);
 }
+
+#[test]
+fn an_answer_to_a_recent_message_looks_it_up_only_if_it_was_deleted() {
+    let mut chat = two();
+    send(&mut chat, ANA, "bia").unwrap();
+    send(&mut chat, ANA, "bia").unwrap();
+    delete(&mut chat, ANA, 2, NOW);
+    chat.finish();
+    chat.committed();
+    let answer = |chat: &mut Chat, about| {
+        let mut act = Act::Answer { about: EntryId(about), body: "y".into(), once: None };
+        chat.decide(BIA, &mut act, NOW)
+    };
+    answer(&mut chat, 1).unwrap();
+    assert_eq!(answer(&mut chat, 2), Err(vec![Need::Message(EntryId(2))]));
+    answer(&mut chat, 3).unwrap();
+    answer(&mut chat, 4).unwrap();
+    let answers = told(&chat.finish()).into_iter().filter(|line| !line.starts_with("entry"));
+    assert_eq!(answers.collect::<Vec<_>>(), ["2 OK RE", "2 ERR RE no-such-message", "2 OK RE"]);
+}

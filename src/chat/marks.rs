@@ -56,7 +56,7 @@ impl Chat {
     ) -> Result<Plan, Stop> {
         let me = who.account;
         let subject = self.subject(me, about)?.standing()?;
-        let place = self.place(me, &subject);
+        let place = self.place(me, subject.log, subject.member);
         let (author, place) = both(self.directory.account(subject.pos.author), place)?;
         if subject.pos.author != me {
             let author = author.handle.clone();
@@ -92,7 +92,7 @@ impl Chat {
         let me = who.account;
         let subject = self.subject(me, about)?;
         let accounts = both(self.directory.account(me), self.directory.account(subject.pos.author));
-        let ((from, author), place) = both(accounts, self.place(me, &subject))?;
+        let ((from, author), place) = both(accounts, self.place(me, subject.log, subject.member))?;
         let Subject { pos, member, message, .. } = subject;
         let is_admin = matches!(place.to, Target::Group(_)) && member.admin;
         if pos.author != me && !is_admin {
@@ -135,7 +135,7 @@ impl Chat {
         let me = who.account;
         let (subject, was) = both(self.subject(me, about), self.reaction(about, me))?;
         let subject = subject.standing()?;
-        let place = self.place(me, &subject);
+        let place = self.place(me, subject.log, subject.member);
         let accounts = both(self.directory.account(me), self.directory.account(subject.pos.author));
         let ((from, author), place) = both(accounts, place)?;
         place.open()?;
@@ -263,6 +263,9 @@ impl Chat {
         kind: MarkKind,
         body: Box<str>,
     ) -> Change {
+        if let MarkKind::Delete = kind {
+            self.directory.delete(message);
+        }
         let mut known = self.directory.message_mut(message);
         let first =
             known.as_mut().is_some_and(|known| !std::mem::replace(&mut known.changed, true));
@@ -353,7 +356,7 @@ impl Chat {
         }
         self.touched.push((conversation, author));
         self.marked.push((conversation, id, after));
-        self.directory.learn_newest(pos);
+        self.directory.learn_newest(pos, false);
         self.batch.changes.push(Change::Entry(NewEntry { pos, time: now, kind, body, tags }));
         (id, self.batch.changes.len() - 1)
     }

@@ -282,7 +282,7 @@ impl Chat {
         }
         self.touched.push((conversation, author));
         self.appended.push((conversation, id, after));
-        self.directory.learn_newest(pos);
+        self.directory.learn_newest(pos, kind == EntryKind::Message);
         self.batch.changes.push(Change::Entry(NewEntry { pos, time: now, kind, body, tags }));
         (pos, self.batch.changes.len() - 1)
     }

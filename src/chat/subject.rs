@@ -75,6 +75,20 @@ impl Chat {
         Ok(Subject { pos, log, member, message })
     }
 
+    /// Where a message stands that `me` answers: refused as [`Chat::subject`] is, and if it was
+    /// deleted. Its text is not needed, so a recent one is not looked up.
+    pub(super) fn answerable(
+        &self,
+        me: AccountId,
+        id: EntryId,
+    ) -> Result<(EntryPos, &Conversation, &Member), Stop> {
+        if self.directory.stands(id) {
+            return Ok(self.visible_place(me, id)?.ok_or(Refusal::NoSuchMessage(id.0))?);
+        }
+        let Subject { pos, log, member, .. } = self.subject(me, id)?.standing()?;
+        Ok((pos, log, member))
+    }
+
     /// The message of an entry; refused if the entry is none.
     pub(super) fn message_at(&self, pos: EntryPos) -> Result<Cow<'_, MessageState>, Stop> {
         let id = pos.id.0;
@@ -92,11 +106,16 @@ impl Chat {
     }
 
     /// Who else is in the conversation of a message; refused if `me` has left that group.
-    pub(super) fn place(&self, me: AccountId, subject: &Subject) -> Result<Place, Stop> {
-        match &subject.log.kind {
-            ConversationKind::Group(name) if subject.member.is_in() => {
+    pub(super) fn place(
+        &self,
+        me: AccountId,
+        log: &Conversation,
+        member: &Member,
+    ) -> Result<Place, Stop> {
+        match &log.kind {
+            ConversationKind::Group(name) if member.is_in() => {
                 let to = Target::Group(name.clone());
-                let silent = !subject.log.may_write(me);
+                let silent = !log.may_write(me);
                 Ok(Place { to, gone: false, blocked: false, silent })
             }
             ConversationKind::Group(name) => Err(Refusal::NoSuchGroup(name.clone()).into()),

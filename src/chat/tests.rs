@@ -269,7 +269,7 @@ fn the_newest_entries_are_found_by_ids_with_gaps() {
         expired: false,
     };
     for id in [3, 4, 1_000_000_000_000] {
-        chat.directory().learn_newest(pos(id));
+        chat.directory().learn_newest(pos(id), false);
     }
     for id in [3, 4, 1_000_000_000_000] {
         assert_eq!(chat.directory().entry_pos(EntryId(id)), Ok(Some(pos(id))));
