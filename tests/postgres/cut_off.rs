@@ -7,6 +7,9 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::Instant;
 
+use papo::store::postgres::{PgDatabase, PgUrl};
+use papo::store::{Effort, Maintenance, Reader};
+
 use crate::cluster::cluster;
 use crate::process::unix::over;
 use crate::process::{Client, Home, PASSWORD, PATIENCE, Papod, id, run, with_clean_environment};
@@ -186,4 +189,31 @@ fn where_all_are_cut_off_for_a_while_sessions_stay_and_clients_come_again() {
     }
     drop(people);
     all.stop();
+}
+
+#[test]
+fn only_a_question_that_is_asked_again_has_no_answer() {
+    let way = Relay::to(cluster());
+    let url = way.url(&cluster().make_database());
+    let url = PgUrl::parse(url.to_str().unwrap()).unwrap();
+    let (database, _writer) = PgDatabase::open(&url).unwrap();
+    let (maintenance, mut reader) = (database.maintenance(), database.reader());
+    reader.begin(Effort::Full).unwrap();
+    reader.newest().unwrap();
+    way.reset();
+    // Broken off halfway, it has failed.
+    assert!(reader.newest().is_err());
+    assert_eq!(maintenance.unanswered_since(), None);
+    way.cut();
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| reader.begin(Effort::Full).unwrap());
+        let began = Instant::now();
+        while maintenance.unanswered_since().is_none() {
+            assert!(began.elapsed() < PATIENCE, "it is not known that nothing comes");
+            thread::yield_now();
+        }
+        way.mend();
+        asking.join().unwrap();
+    });
+    assert_eq!(maintenance.unanswered_since(), None);
 }

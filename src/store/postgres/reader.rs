@@ -87,6 +87,8 @@ impl PgReader {
     pub(super) fn connect(&mut self) -> Result<(), Error> {
         if self.connection.is_none() {
             if self.in_question {
+                // It has failed, and is not asked again.
+                self.source.note_answered();
                 return Err(PgError::Lost("the connection was lost".into()).into());
             }
             self.connection = Some(match &mut self.leadership {
