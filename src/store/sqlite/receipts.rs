@@ -56,42 +56,40 @@ pub(super) fn receipts(
         .query_row([], |row| Ok((MoveNumber(row.get(0)?), row.get::<_, i64>(1)?)))?;
     // Whether it learns what the other parties of its direct chats have read.
     let learns = reader.learns_reads(me)?;
-    let mut found: Vec<(MoveNumber, Receipt)> = Vec::new();
-    let mut missed: Vec<(EntryId, ConversationId, Option<String>, Member)> = Vec::new();
+    // Decided row by row: of a member who is due nothing, nothing is kept.
+    let mut due = Vec::new();
     for sql in [OF_TWO, OF_GROUPS] {
         let mut members = read.prepare_cached(sql)?;
         let mut rows = members.query(params![me.0, after.0, floor])?;
         while let Some(row) = rows.next()? {
-            let (conversation, group) =
-                (ConversationId(row.get(2)?), row.get::<_, Option<String>>(1)?);
+            let (last_own, conversation) = (EntryId(row.get(0)?), ConversationId(row.get(2)?));
+            let group = row.get::<_, Option<Box<str>>>(1)?;
             let mut them = member_at(row, 2)?.as_shown();
             if group.is_none() && !learns {
                 them.read = Position::default();
             }
-            missed.push((EntryId(row.get(0)?), conversation, group, them));
-        }
-    }
-    let mut due = Vec::new();
-    for (last_own, conversation, group, them) in missed {
-        // Due only if the move that reached the account's last entry is new to it: later ones have
-        // passed nothing of its own.
-        let is_due = |cursor| -> Result<bool, Error> {
-            let now = them.cursor(cursor);
-            if now.number <= after {
-                return Ok(false);
+            // Due only if the move that reached the account's last entry is new to it: later ones
+            // have passed nothing of its own.
+            let is_due = |cursor| -> Result<bool, Error> {
+                let now = them.cursor(cursor);
+                if now.number <= after {
+                    return Ok(false);
+                }
+                let passed = crossing(read, conversation, &them, cursor, last_own)?;
+                Ok(passed.map_or(now.number, |passed| passed.number) > after)
+            };
+            let has_read = is_due(Cursor::Read)?;
+            // A read receipt also says that everything up to there was received.
+            let received = is_due(Cursor::Delivered)? && them.delivered.told > them.read.told;
+            if has_read {
+                due.push((Cursor::Read, them.read, them.account, group.clone()));
             }
-            let passed = crossing(read, conversation, &them, cursor, last_own)?;
-            Ok(passed.map_or(now.number, |passed| passed.number) > after)
-        };
-        // A read receipt also says that everything up to there was received.
-        let seen = them.read.told;
-        if is_due(Cursor::Read)? {
-            due.push((Cursor::Read, them.read, them.account, group.clone()));
-        }
-        if is_due(Cursor::Delivered)? && them.delivered.told > seen {
-            due.push((Cursor::Delivered, them.delivered, them.account, group));
+            if received {
+                due.push((Cursor::Delivered, them.delivered, them.account, group));
+            }
         }
     }
+    let mut found: Vec<(MoveNumber, Receipt)> = Vec::with_capacity(due.len());
     for (cursor, at, from, group) in due {
         let to = match group.as_deref().and_then(Handle::new) {
             Some(name) => Target::Group(name),
