@@ -96,6 +96,8 @@ pub struct Counters {
     pub secrets: Count,
     /// Questions waiting for a reader now.
     pub questions: Count,
+    /// Questions that readers answer now. Not published.
+    pub answering: Count,
     /// Commands that the hub has decided: the sum of all batch sizes.
     pub commands: Count,
     /// Messages recorded.

@@ -55,8 +55,9 @@ pub fn start(
     Ok((end, thread::Builder::new().name("indexer".into()).spawn(run)?))
 }
 
-/// Has the thread rest while others write. A lower weight does not do that: the system lets a thread
-/// that has a core keep it for a while, and each that waits for the disk gives its core away.
+/// Has the thread rest while others write or read. A lower weight does not do that: the system lets a
+/// thread that has a core keep it for a while, and each that waits for the disk gives its core away,
+/// as a reader does every [`limits::READ_TURN`].
 struct Pace<'a> {
     counters: &'a Counters,
     ended: &'a Receiver<()>,
@@ -85,7 +86,7 @@ impl Pace<'_> {
         ended == Err(RecvTimeoutError::Timeout)
     }
 
-    /// Whether others write.
+    /// Whether others write or read.
     fn is_busy(&self) -> bool {
         let count = self.counters.commits.count();
         let (before, mut last) = self.commits.get();
@@ -93,13 +94,28 @@ impl Pace<'_> {
             last = Some(Instant::now());
         }
         self.commits.set((count, last));
-        last.is_some_and(|at| at.elapsed() < limits::INDEXER_QUIET)
+        self.counters.answering.get() > 0
+            || last.is_some_and(|at| at.elapsed() < limits::INDEXER_QUIET)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_rests_while_others_write_or_read() {
+        let counters = Counters::default();
+        let (_end, ended) = mpsc::channel();
+        let pace = Pace::new(&counters, &ended);
+        assert!(!pace.is_busy());
+        counters.answering.add(1);
+        assert!(pace.is_busy());
+        counters.answering.dec();
+        assert!(!pace.is_busy());
+        counters.commits.observe(Duration::ZERO);
+        assert!(pace.is_busy());
+    }
 
     #[test]
     fn it_ends_whatever_it_is_doing() {

@@ -165,6 +165,13 @@ impl OwnReader {
         self.safely(counters, |reader| reader.map(Reader::prepare).unwrap_or_default());
     }
 
+    /// Answers a question on the thread of a reader.
+    fn answer(&mut self, question: Question, counters: &Counters) {
+        counters.answering.add(1);
+        self.safely(counters, question);
+        counters.answering.dec();
+    }
+
     /// Uses it; `None` if that panicked, which is counted and logged.
     fn safely<T>(
         &mut self,
@@ -205,7 +212,7 @@ impl Readers {
         let mut threads = vec![start(Box::new(move || {
             reader.prepare(&logins.counters);
             while let Some(question) = logins.next(true) {
-                reader.safely(&logins.counters, question);
+                reader.answer(question, &logins.counters);
             }
         }))?];
         for _ in 0..limits::READERS {
@@ -216,7 +223,7 @@ impl Readers {
                 let _ = rustix::process::nice(limits::READER_NICE);
                 reader.prepare(&shared.counters);
                 while let Some(question) = shared.next(false) {
-                    reader.safely(&shared.counters, question);
+                    reader.answer(question, &shared.counters);
                 }
             }))?);
         }

@@ -36,8 +36,8 @@ pub const SEARCH_ERASE: Duration = Duration::from_secs(10);
 /// The nice(2) increment of the thread that fills the index for searching, the largest: a
 /// twentieth of a reader's weight, so that it hardly takes the turns that readers let others have.
 pub const INDEXER_NICE: i32 = 19;
-/// Work of this thread after which it rests while others write: a thread that waits for the disk
-/// gets its core back that much later.
+/// Work of this thread after which it rests while others write or read: a thread that waits for the
+/// disk, or that has let others have a turn, gets its core back that much later.
 pub const INDEXER_STEP: Duration = Duration::from_micros(200);
 /// How long it rests, in times of its work, so that messages have the rest of a core.
 pub const INDEXER_REST: u32 = 19;
