@@ -8,6 +8,9 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use papo::config::Standby;
+use papo::store::Candidate;
+use papo::store::postgres::{PgDatabase, PgUrl};
 use rustix::process::Signal;
 
 use crate::cluster::{cluster, url};
@@ -467,4 +470,21 @@ fn a_frozen_leader_on_a_primary_that_was_left_behind_is_replaced() {
         team.people.progress(50);
     });
     drop(next);
+}
+
+#[test]
+fn who_comes_too_late_to_lead_ends_nobody() {
+    let url = PgUrl::parse(cluster().database().as_str()).unwrap();
+    let (_database, _silent) = PgDatabase::open(&url).unwrap();
+    let mut nodes = [(); 2].map(|()| PgDatabase::join(&url, Standby::Warn).unwrap().1);
+    for (at, node) in nodes.iter_mut().enumerate() {
+        node.announce(&format!("node{at}:1"), b"").unwrap();
+        assert!(node.look().unwrap().is_there);
+    }
+    let [first, late] = &mut nodes;
+    let mut leading = first.take().unwrap().unwrap();
+    assert!(late.take().unwrap().is_none());
+    let term = leading.last().term;
+    leading.record(&[]).unwrap();
+    assert_eq!(leading.last().term, term, "it had to begin another term");
 }
