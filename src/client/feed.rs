@@ -226,8 +226,8 @@ impl<'a> Feed<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, Write};
-    use std::net::TcpListener;
+    use std::io::{BufRead, BufReader, Lines, Write};
+    use std::net::{TcpListener, TcpStream};
     use std::thread;
 
     use super::super::account::Named;
@@ -239,22 +239,15 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = listener.local_addr().unwrap().to_string().parse().ok();
         let serving = thread::spawn(move || {
-            let greeted = || {
-                let (mut socket, _) = listener.accept().unwrap();
-                socket.write_all(b"HELLO papo/1 fake type HELP\n").unwrap();
-                let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
-                assert_eq!(lines.next().unwrap().unwrap(), "LOGIN ana secret-a");
-                (socket, lines)
-            };
-            let (mut silent, mut lines) = greeted();
+            let (mut silent, mut lines) = greeted(&listener);
             silent.write_all(b"OK LOGIN ana 0\n").unwrap();
             assert_eq!(lines.next().unwrap().unwrap(), "PING");
             assert!(lines.next().is_none(), "it is left");
             // Having no room is no reason to give up.
-            let (mut full, mut lines) = greeted();
+            let (mut full, mut lines) = greeted(&listener);
             full.write_all(b"ERR LOGIN too-many later\n").unwrap();
             assert!(lines.next().is_none());
-            let (mut back, lines) = greeted();
+            let (mut back, lines) = greeted(&listener);
             back.write_all(b"OK LOGIN ana 0\nLIVE 7\n").unwrap();
             (back, lines)
         });
@@ -271,13 +264,6 @@ mod tests {
     fn the_next_address_is_used_where_one_gives_no_answers() {
         let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let all = listeners.each_ref().map(|it| it.local_addr().unwrap().to_string());
-        let greeted = |at: usize| {
-            let (mut socket, _) = listeners[at].accept().unwrap();
-            socket.write_all(b"HELLO papo/1 fake type HELP\n").unwrap();
-            let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
-            assert_eq!(lines.next().unwrap().unwrap(), "LOGIN ana secret-a");
-            (socket, lines)
-        };
         let turned_away = |at: usize| {
             let (mut socket, _) = listeners[at].accept().unwrap();
             socket.write_all(b"BYE unavailable\n").unwrap();
@@ -287,14 +273,14 @@ mod tests {
             let serving = scope.spawn(|| {
                 // Turned away at the greeting, and while it waits.
                 turned_away(0);
-                let (mut second, _) = greeted(1);
+                let (mut second, _) = greeted(&listeners[1]);
                 second.write_all(b"BYE unavailable\n").unwrap();
-                let (mut silent, mut lines) = greeted(2);
+                let (mut silent, mut lines) = greeted(&listeners[2]);
                 silent.write_all(b"OK LOGIN ana 0\n").unwrap();
                 assert_eq!(lines.next().unwrap().unwrap(), "PING");
                 assert!(lines.next().is_none(), "it is left");
                 turned_away(0);
-                let (mut back, lines) = greeted(1);
+                let (mut back, lines) = greeted(&listeners[1]);
                 back.write_all(b"OK LOGIN ana 0\nLIVE 7\n").unwrap();
                 (back, lines)
             });
@@ -324,6 +310,15 @@ mod tests {
         let why = "the server says BYE unavailable: it does not reach its database";
         assert_eq!(failed.to_string(), format!("papo: {}: {why}; {}: {why}", all[0], all[1]));
         assert!(matches!(failed, Failure::Busy(_)) && failed.status() == 3);
+    }
+
+    /// The next connection, greeted, once ana has logged in.
+    fn greeted(listener: &TcpListener) -> (TcpStream, Lines<BufReader<TcpStream>>) {
+        let (mut socket, _) = listener.accept().unwrap();
+        socket.write_all(b"HELLO papo/1 fake type HELP\n").unwrap();
+        let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "LOGIN ana secret-a");
+        (socket, lines)
     }
 
     /// The account ana, whose password is secret-a.
