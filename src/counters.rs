@@ -1,8 +1,8 @@
 //! Counters and gauges for monitoring the server.
 //!
-//! Any module may count here; nothing is decided by the numbers. They are relaxed atomics: each is
-//! exact by itself, but two that are read together may be a moment apart. The hub updates them once
-//! per batch, a session once per read or write. They contain no names of users.
+//! Any module may count here; nothing is decided by the numbers, but when the index is made. They are
+//! relaxed atomics: each is exact by itself, but two that are read together may be a moment apart. The
+//! hub updates them once per batch, a session once per read or write. They contain no names of users.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -21,7 +21,7 @@ pub(super) struct Proof {
     last: MoveNumber,
     /// Bytes that had arrived when `first` and `last` were written, but were not read: lines that
     /// end in them prove nothing.
-    stale: Stale,
+    stale: StaleBytes,
     /// The session had receipts switched off at some time, so those after `last` count as not
     /// written.
     is_withheld: bool,
@@ -31,7 +31,7 @@ pub(super) struct Proof {
 
 /// See [`Proof::stale`].
 #[derive(Clone, Copy, Default)]
-struct Stale {
+struct StaleBytes {
     first: u32,
     last: u32,
 }
@@ -39,7 +39,7 @@ struct Stale {
 impl Proof {
     /// For a session whose account has been shown all receipts up to `shown`.
     pub(super) fn new(shown: MoveNumber, now: Millis) -> Proof {
-        let (stale, stored) = (Stale::default(), seconds(now));
+        let (stale, stored) = (StaleBytes::default(), seconds(now));
         Proof { proved: shown, first: shown, last: shown, stale, is_withheld: false, stored }
     }
 
@@ -83,7 +83,7 @@ impl Proof {
 
     /// Records that nothing is left unread.
     fn note_drained(&mut self) {
-        self.stale = Stale::default();
+        self.stale = StaleBytes::default();
     }
 
     /// Records bytes that were read. Returns up to where receipts are proved, if that is new.

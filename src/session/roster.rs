@@ -96,8 +96,8 @@ impl Roster {
         self.allowed.local || !peer.is_local()
     }
 
-    /// Lets a connection in, and makes its outbox. One over a limit gets an id only to be sent
-    /// `BYE too-many`, and so does each while none is let in; `None` if even of those there are [`limits::REFUSED`] already.
+    /// Lets a connection in, and makes its outbox. One that is not let in gets an id only to be told
+    /// so; `None` if even of those there are [`limits::REFUSED`] already.
     pub fn enter(
         &self,
         peer: Peer,
