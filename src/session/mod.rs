@@ -249,7 +249,8 @@ impl Session {
             if done.is_err() {
                 services.counters.panicked(&format!("session {}", id.0));
             }
-            drop(session);
+            // Before the socket is closed: who has seen the end of its connection is in no list.
+            session.leave(false);
             services.roster.leave(id);
         }
     }

@@ -56,6 +56,17 @@ fn operators_have_a_socket_of_their_own() {
     papod.stop();
 }
 
+#[test]
+fn who_has_seen_its_connection_end_is_in_no_list() {
+    let home = Home::new();
+    let path = home.path().join("admin.sock");
+    let papod = Papod::start_with(&home.db(), ["--admin", path.to_str().unwrap()]);
+    for _ in 0..300 {
+        assert_eq!(over(&path, "ADMIN SESSIONS").last().unwrap(), "OK ADMIN SESSIONS 1");
+    }
+    papod.stop();
+}
+
 /// Somebody who has a password, a token and a link is shut out with all of them.
 #[test]
 fn another_password_and_revoke_end_all_that_opened_the_account() {
