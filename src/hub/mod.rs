@@ -368,7 +368,11 @@ impl HubState {
             self.unkept.retry(&mut batch.changes);
             let committed = match self.commit(&batch) {
                 Ok(committed) => committed,
-                Err(cause) => return Some((cause, Box::new(self))),
+                Err(cause) => {
+                    // The next leader records what no command waits for.
+                    batch.changes.iter().for_each(|change| self.unkept.note(change));
+                    return Some((cause, Box::new(self)));
+                }
             };
             self.agenda.add(self.chat.soonest());
             if committed {
@@ -445,7 +449,9 @@ impl HubState {
                 answer.give(self.caught_up(session, upto));
             }
             Work::Leave { session, shown } => self.leave(session, shown),
-            Work::Shown { account, device, upto } => self.shown(account, device, upto, None),
+            Work::Shown { account, device, upto, seen } => {
+                self.shown(account, device, upto, seen);
+            }
             Work::Used(token) => self.chat.used(token, self.now),
             Work::Order { order, answer } => self.order(&order, answer),
             Work::Watch { session, id, until } => self.watch(session, id, until),

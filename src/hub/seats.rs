@@ -5,6 +5,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+#[cfg(feature = "postgres")]
+use super::Work;
 use super::flows::Party;
 use super::watch::Awaits;
 use super::{Entered, HubState, Presence, Seat, SeatedDevice};
@@ -28,7 +30,7 @@ pub(super) struct Unkept {
 }
 
 impl Unkept {
-    fn note(&mut self, change: &Change) {
+    pub(super) fn note(&mut self, change: &Change) {
         let mut shown = |of, upto: MoveNumber, seen: Option<Millis>| {
             let known = self.shown.entry(of).or_default();
             *known = (known.0.max(upto), seen.or(known.1));
@@ -60,6 +62,18 @@ impl Unkept {
             }
         }));
         changes.extend(self.used.drain().map(|(id, time)| Change::TokenUsed { id, time }));
+    }
+
+    /// The same for another leader.
+    #[cfg(feature = "postgres")]
+    pub(super) fn works(self) -> impl Iterator<Item = Work> {
+        let shown = self.shown.into_iter().map(|((account, device), (upto, seen))| Work::Shown {
+            account,
+            device,
+            upto,
+            seen,
+        });
+        shown.chain(self.used.into_keys().map(Work::Used))
     }
 }
 

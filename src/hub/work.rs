@@ -9,7 +9,7 @@ use super::Hub;
 use super::link::LinkWork;
 use crate::chat::{Act, Newcomer, Order};
 use crate::entry::{
-    AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber, SessionId, TokenId,
+    AccountId, Condition, DeviceNumber, EntryId, Key, Millis, MoveNumber, SessionId, TokenId,
 };
 use crate::limits;
 use crate::name::DeviceName;
@@ -62,8 +62,14 @@ pub enum Work {
     /// A session has ended. `shown` is the move up to which its account, or its device, has been
     /// shown the receipts; `None`: all that were put into its outbox.
     Leave { session: SessionId, shown: Option<MoveNumber> },
-    /// An account, or a device of it, has been shown the receipts up to this move.
-    Shown { account: AccountId, device: Option<DeviceNumber>, upto: MoveNumber },
+    /// An account, or a device of it, has been shown the receipts up to this move. `seen`: when a
+    /// session of it ended, unless that is recorded already.
+    Shown {
+        account: AccountId,
+        device: Option<DeviceNumber>,
+        upto: MoveNumber,
+        seen: Option<Millis>,
+    },
     /// Does one step of expiry; the answer says whether it is on disk.
     Expire { step: Expire, answer: Answer<bool> },
     /// Removes expired and deleted text from the write-ahead log, if there may be any; the answer says

@@ -74,7 +74,7 @@ impl Session {
             && let Some((account, device, upto)) = left
             && upto > self.outbox.proved()
         {
-            self.services.hub.ask(Work::Shown { account, device, upto });
+            self.services.hub.ask(Work::Shown { account, device, upto, seen: None });
         }
     }
 

@@ -129,7 +129,7 @@ impl Session {
         if u64::from(now.abs_diff(me.proof.stored)) >= limits::SHOWN_SECONDS {
             me.proof.stored = now;
             let (account, device) = (me.account, me.device());
-            self.services.hub.ask(Work::Shown { account, device, upto });
+            self.services.hub.ask(Work::Shown { account, device, upto, seen: None });
         }
     }
 }

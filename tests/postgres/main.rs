@@ -21,6 +21,7 @@ mod files;
 #[path = "../store/flags.rs"]
 mod flags;
 mod frozen;
+mod handed_on;
 mod histories;
 #[path = "../store/holding.rs"]
 mod holding;

@@ -55,15 +55,16 @@ fn transcripts_hold_while_the_leader_moves() {
     assert!(moves.get() > 0);
 }
 
-/// Takes the leader's place from it, as a node would that thinks it gone, and waits until one of the
-/// three has it and the others, the old leader among them, have come to that one.
+/// Takes the leader's place from it, as a node would that thinks it gone. In a transaction.
+pub const TAKE_PLACE: &str =
+    "UPDATE leader SET term = term + 1, beat = beat + 1, node = 'nobody', pid = NULL;
+     INSERT INTO term SELECT l.term, l.node, 'nowhere', now(), l.batch, l.entry, t.server, t.standby,
+         false FROM leader l JOIN term t ON t.term = l.term - 1;";
+
+/// Takes the leader's place from it, and waits until one of the three has it and the others, the old
+/// leader among them, have come to that one.
 fn move_leader(db: &str, admin: &Path) {
-    let take = "BEGIN;
-        UPDATE leader SET term = term + 1, beat = beat + 1, node = 'nobody', pid = NULL;
-        INSERT INTO term SELECT l.term, l.node, 'nowhere', now(), l.batch, l.entry, t.server,
-            t.standby, false FROM leader l JOIN term t ON t.term = l.term - 1;
-        COMMIT";
-    assert!(cluster().run(db, take));
+    assert!(cluster().run(db, &format!("BEGIN; {TAKE_PLACE} COMMIT")));
     let began = Instant::now();
     loop {
         let (stats, now) = (over(admin, "ADMIN STATS"), "SELECT term, node FROM leader");

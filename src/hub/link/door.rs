@@ -247,7 +247,9 @@ impl LinkDoor {
                 ToLeader::Leave { session: session.0, shown }
             }
             Work::Used(token) => ToLeader::Used(token),
-            Work::Shown { account, device, upto } => ToLeader::Shown { account, device, upto },
+            Work::Shown { account, device, upto, seen } => {
+                ToLeader::Shown { account, device, upto, seen }
+            }
             Work::Link(LinkWork::Event { event, .. }) => ToLeader::Event(event),
             Work::Link(LinkWork::Proved { session, upto }) => {
                 ToLeader::Proved { session: session.0, upto }
@@ -289,14 +291,12 @@ impl LinkDoor {
                     }
                 }
                 ToDoor::CaughtUp { ticket, answer: more } => {
-                    let Some(Work::CaughtUp { session, answer, .. }) = self.asked.remove(&ticket)
-                    else {
-                        continue;
-                    };
+                    let asked = self.asked.remove(&ticket);
+                    let Some(Work::CaughtUp { session, upto, answer }) = asked else { continue };
                     if let Some(standing) = self.sessions.get_mut(&session) {
                         standing.online = standing.events == Events::All;
                         if more.is_none() {
-                            standing.goes_live();
+                            standing.goes_live(upto);
                         }
                     }
                     answer.give(more);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::chat::{Act, Newcomer, Order};
-use crate::entry::{AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber, TokenId};
+use crate::entry::{AccountId, Condition, DeviceNumber, EntryId, Key, Millis, MoveNumber, TokenId};
 use crate::hub::Entered;
 use crate::name::{DeviceName, Handle, Target};
 use crate::node_report::{NodeEvent, NodeQuestion, NodeReport};
@@ -93,6 +93,7 @@ pub(super) enum ToLeader {
         account: AccountId,
         device: Option<DeviceNumber>,
         upto: MoveNumber,
+        seen: Option<Millis>,
     },
     /// There was no room for what a session was told: it reads from the log.
     Fell {
@@ -121,7 +122,8 @@ pub(super) enum ToLeader {
 pub(super) struct Seated {
     pub(super) session: SessionNumber,
     pub(super) account: AccountId,
-    pub(super) device: Option<DeviceNumber>,
+    /// Its device, and the newest move that was told to that.
+    pub(super) device: Option<(DeviceNumber, MoveNumber)>,
     pub(super) key: Key,
     /// If that is the password, digests of those that may have been used.
     pub(super) secrets: [u64; 2],

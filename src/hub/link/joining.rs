@@ -46,13 +46,17 @@ impl HubState {
 
     /// A session that was logged in before comes to this hub.
     pub(super) fn seat_again(&mut self, session: SessionId, seated: &Seated, outbox: Arc<Outbox>) {
-        let device = seated.device.map(|number| (number, false));
+        let device = seated.device.map(|(number, _)| (number, false));
         self.enter(session, seated.account, device, (seated.key, seated.events), outbox);
         if let Some(seat) = self.seats.get_mut(&session) {
             seat.online = seated.online;
             if seated.pushes {
                 self.tally.behind -= u64::from(seat.is_behind());
                 seat.pushes = true;
+                // Without it, what it has read itself would count as not shown to it.
+                if let (Some(device), Some((_, due))) = (&mut seat.device, seated.device) {
+                    device.due = due;
+                }
             }
         }
         if let Some(doors) = self.doors.as_mut().filter(|_| session.node() == 0) {

@@ -186,7 +186,9 @@ impl Given {
             ToLeader::Leave { session, shown } => {
                 Work::Leave { session: of(session), shown: Some(shown) }
             }
-            ToLeader::Shown { account, device, upto } => Work::Shown { account, device, upto },
+            ToLeader::Shown { account, device, upto, seen } => {
+                Work::Shown { account, device, upto, seen }
+            }
             ToLeader::Fell { session } => Work::Link(LinkWork::Fell { session: of(session) }),
             ToLeader::Event(event) => Work::Link(LinkWork::Event { event, from: node }),
             ToLeader::Ask { ticket, question } => {

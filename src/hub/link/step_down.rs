@@ -64,7 +64,7 @@ impl HubState {
         for (session, seat) in own {
             let mut standing = DoorSession {
                 account: seat.account,
-                device: seat.device(),
+                device: seat.device,
                 key: seat.key,
                 secrets: secrets.remove(&session).unwrap_or_default(),
                 events: seat.events,
@@ -82,6 +82,7 @@ impl HubState {
             }
         }
         held.extend(watches);
+        held.extend(std::mem::take(&mut self.unkept).works());
         let told = self.told;
         self.to_wake.drain(..).for_each(|outbox| outbox.wake());
         self.tally.leads_no_more();

@@ -1,0 +1,103 @@
+//! What no command waits for outlives a change of leaders: what a session was shown before it ended.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cluster::{cluster, url};
+use crate::played::TAKE_PLACE;
+use crate::process::{PATIENCE, Papod};
+
+/// How often a node has found out who leads.
+fn found_leader(node: &Papod) -> usize {
+    let log = node.log();
+    log.matches("this node leads").count() + log.matches("has joined the leader").count()
+}
+
+/// A device is not told what it has read itself, though another node leads when its session ends, and
+/// the session has missed nothing.
+#[test]
+fn a_device_knows_what_it_read_under_another_leader() {
+    let name = cluster().make_database();
+    let db = PathBuf::from(url(&[cluster()], &name));
+    let nodes = [(); 2].map(|()| Papod::start(&db));
+    nodes[0].until_logged("this node leads");
+    nodes[1].until_logged("has joined the leader");
+    let mut bob = nodes[0].register("bob");
+    for (at, node) in nodes.iter().enumerate() {
+        let ana = format!("ana{at}");
+        drop(node.register(&ana));
+        let mut phone = node.login(&format!("{ana}/phone")).0;
+        let id = bob.send(&ana, "hello");
+        phone.until("MSG ");
+        for verb in ["ACK", "READ"] {
+            phone.say(&format!("{verb} {id}"));
+            phone.until(&format!("OK {verb} "));
+            bob.until(&format!("{verb} "));
+        }
+        let before = nodes.each_ref().map(found_leader);
+        assert!(cluster().run(&name, &format!("BEGIN; {TAKE_PLACE} COMMIT")));
+        let began = Instant::now();
+        while nodes.iter().zip(before).any(|(node, before)| found_leader(node) == before) {
+            assert!(began.elapsed() < PATIENCE, "{}{}", nodes[0].log(), nodes[1].log());
+            thread::sleep(Duration::from_millis(1));
+        }
+        phone.say("QUIT");
+        phone.until("BYE quit");
+        drop(phone);
+        let (_phone, shown) = node.login(&format!("{ana}/phone"));
+        assert_eq!(shown, [format!("OK LOGIN {ana}/phone 0"), format!("LIVE {id}")]);
+    }
+    drop(bob);
+    nodes.into_iter().for_each(Papod::stop);
+}
+
+/// The leader's place is taken while it records that a session has ended.
+#[test]
+fn what_a_session_was_shown_is_known_to_the_next_leader() {
+    let name = cluster().make_database();
+    let db = PathBuf::from(url(&[cluster()], &name));
+    let nodes = [(); 2].map(|()| Papod::start(&db));
+    nodes[0].until_logged("this node leads");
+    nodes[1].until_logged("has joined the leader");
+    drop(nodes[0].register("ana"));
+    let mut bob = nodes[0].register("bob");
+    let mut phone = nodes[0].login("ana/phone").0;
+    let id = phone.send("bob", "hello");
+    bob.say(&format!("READ {id}"));
+    phone.until("READ ");
+    let mut ping = || {
+        phone.say("PING");
+        phone.until("OK PING");
+    };
+    // With the second it is known that the first was answered after the receipt.
+    ping();
+    ping();
+    // The place is taken, and nobody knows it until the lock is free.
+    let lock = cluster().session(&name, "SELECT pg_advisory_lock(7)");
+    let waits = |is_granted: bool, count: usize| {
+        let sql = format!(
+            "SELECT count(*) = {count} FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+             WHERE d.datname = '{name}' AND locktype = 'advisory' AND objid = 7
+                 AND granted = {is_granted}"
+        );
+        cluster().until(&name, &sql);
+    };
+    waits(true, 1);
+    let take = format!("BEGIN; {TAKE_PLACE} SELECT pg_advisory_xact_lock(7); COMMIT");
+    let taking = cluster().session(&name, &take);
+    waits(false, 1);
+    phone.say("QUIT");
+    phone.until("BYE quit");
+    drop(phone);
+    let leader_waits = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity
+        JOIN leader USING(pid)";
+    cluster().until(&name, leader_waits);
+    drop(lock);
+    nodes[0].until_logged("another node leads");
+    drop(taking);
+    let (phone, shown) = nodes[0].login("ana/phone");
+    assert_eq!(shown, ["OK LOGIN ana/phone 0".to_owned(), format!("LIVE {id}")]);
+    drop((phone, bob));
+    nodes.into_iter().for_each(Papod::stop);
+}
