@@ -14,6 +14,17 @@ fn found_leader(node: &Papod) -> usize {
     log.matches("this node leads").count() + log.matches("has joined the leader").count()
 }
 
+/// Takes the leader's place from it, and waits until both nodes have found the next one.
+fn move_leader(name: &str, nodes: &[Papod; 2]) {
+    let before = nodes.each_ref().map(found_leader);
+    assert!(cluster().run(name, &format!("BEGIN; {TAKE_PLACE} COMMIT")));
+    let began = Instant::now();
+    while nodes.iter().zip(before).any(|(node, before)| found_leader(node) == before) {
+        assert!(began.elapsed() < PATIENCE, "{}{}", nodes[0].log(), nodes[1].log());
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// A device is not told what it has read itself, though another node leads when its session ends, and
 /// the session has missed nothing.
 #[test]
@@ -35,13 +46,7 @@ fn a_device_knows_what_it_read_under_another_leader() {
             phone.until(&format!("OK {verb} "));
             bob.until(&format!("{verb} "));
         }
-        let before = nodes.each_ref().map(found_leader);
-        assert!(cluster().run(&name, &format!("BEGIN; {TAKE_PLACE} COMMIT")));
-        let began = Instant::now();
-        while nodes.iter().zip(before).any(|(node, before)| found_leader(node) == before) {
-            assert!(began.elapsed() < PATIENCE, "{}{}", nodes[0].log(), nodes[1].log());
-            thread::sleep(Duration::from_millis(1));
-        }
+        move_leader(&name, &nodes);
         phone.say("QUIT");
         phone.until("BYE quit");
         drop(phone);
@@ -49,6 +54,45 @@ fn a_device_knows_what_it_read_under_another_leader() {
         assert_eq!(shown, [format!("OK LOGIN {ana}/phone 0"), format!("LIVE {id}")]);
     }
     drop(bob);
+    nodes.into_iter().for_each(Papod::stop);
+}
+
+/// Nor is anybody told of what others have read that was not from them.
+#[test]
+fn a_move_that_concerned_nobody_does_not_under_another_leader() {
+    let name = cluster().make_database();
+    let db = PathBuf::from(url(&[cluster()], &name));
+    let nodes = [(); 2].map(|()| Papod::start(&db));
+    nodes[0].until_logged("this node leads");
+    nodes[1].until_logged("has joined the leader");
+    let mut others = ["bob", "cid"].map(|handle| nodes[0].register(handle));
+    for (at, node) in nodes.iter().enumerate() {
+        let (ana, team) = (format!("ana{at}"), format!("#team{at}"));
+        let mut client = node.register(&ana);
+        client.say(&format!("GROUP NEW team{at} bob cid"));
+        client.until("OK GROUP ");
+        others.iter_mut().for_each(|other| drop(other.until("GROUP ")));
+        let [bob, cid] = &mut others;
+        bob.say("READ");
+        bob.until("OK READ ");
+        client.until("READ ");
+        cid.send(&team, "hi");
+        for (reader, handle) in [(&mut client, &*ana), (bob, "bob")] {
+            reader.until("MSG ");
+            reader.say("READ");
+            reader.until("OK READ ");
+            assert!(cid.until("READ ").last().unwrap().contains(&format!(" {handle} {team}")));
+        }
+        move_leader(&name, &nodes);
+        client.say("QUIT");
+        client.until("BYE quit");
+        drop(client);
+        let id = node.login_quietly(&ana).send(&team, "three");
+        let (_client, shown) = node.login(&ana);
+        assert_eq!(shown, [format!("OK LOGIN {ana} 0"), format!("LIVE {id}")]);
+        others.iter_mut().for_each(|other| drop(other.until("MSG ")));
+    }
+    drop(others);
     nodes.into_iter().for_each(Papod::stop);
 }
 

@@ -122,8 +122,9 @@ pub(super) enum ToLeader {
 pub(super) struct Seated {
     pub(super) session: SessionNumber,
     pub(super) account: AccountId,
-    /// Its device, and the newest move that was told to that.
-    pub(super) device: Option<(DeviceNumber, MoveNumber)>,
+    pub(super) device: Option<DeviceNumber>,
+    /// The newest move that was told to it.
+    pub(super) due: MoveNumber,
     pub(super) key: Key,
     /// If that is the password, digests of those that may have been used.
     pub(super) secrets: [u64; 2],

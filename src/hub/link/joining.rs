@@ -46,16 +46,22 @@ impl HubState {
 
     /// A session that was logged in before comes to this hub.
     pub(super) fn seat_again(&mut self, session: SessionId, seated: &Seated, outbox: Arc<Outbox>) {
-        let device = seated.device.map(|(number, _)| (number, false));
+        let device = seated.device.map(|number| (number, false));
+        let is_first = !self.online.contains_key(&seated.account);
         self.enter(session, seated.account, device, (seated.key, seated.events), outbox);
         if let Some(seat) = self.seats.get_mut(&session) {
             seat.online = seated.online;
             if seated.pushes {
                 self.tally.behind -= u64::from(seat.is_behind());
                 seat.pushes = true;
-                // Without it, what it has read itself would count as not shown to it.
-                if let (Some(device), Some((_, due))) = (&mut seat.device, seated.device) {
-                    device.due = due;
+                // It has missed nothing, so it has to show no later move. If it had to, those that did not
+                // concern it, such as its own, would be sent at the next login.
+                if seated.online {
+                    if let Some(device) = &mut seat.device {
+                        device.due = seated.due;
+                    }
+                    let presence = self.online.get_mut(&seated.account).filter(|_| is_first);
+                    presence.into_iter().for_each(|presence| presence.due = seated.due);
                 }
             }
         }

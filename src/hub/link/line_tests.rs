@@ -92,6 +92,7 @@ fn frames_come_out_as_they_went_in() {
         session: 17,
         account: AccountId(3),
         device: None,
+        due: MoveNumber(0),
         key: Key::User(1000),
         secrets: [1, u64::MAX],
         events: Events::Watch,

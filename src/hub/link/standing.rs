@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::frames::{Item, Seated, SourceOutbox, Told};
-use crate::entry::{AccountId, Condition, EntryId, Key, MoveNumber, SessionId};
-use crate::hub::{Entered, HubState, SeatedDevice, Work};
+use crate::entry::{AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber, SessionId};
+use crate::hub::{Entered, HubState, Work};
 use crate::outbox::{Block, Drained, Outbox, Outgoing, Watermark, Withdrawal};
 use crate::store::OpenedBy;
 use crate::store::placed::PlacedFile;
@@ -17,7 +17,9 @@ use crate::wire::rows::Bye;
 /// A session of a door.
 pub(super) struct DoorSession {
     pub(super) account: AccountId,
-    pub(super) device: Option<Box<SeatedDevice>>,
+    pub(super) device: Option<DeviceNumber>,
+    /// The newest move that was told to it.
+    pub(super) due: MoveNumber,
     pub(super) key: Key,
     /// Digests of the hashes of passwords that may have opened it.
     pub(super) secrets: [u64; 2],
@@ -56,9 +58,8 @@ impl DoorSession {
     ) -> DoorSession {
         DoorSession {
             account: entered.account,
-            device: entered
-                .device
-                .map(|(number, _)| Box::new(SeatedDevice { number, due: entered.upto.moves })),
+            device: entered.device.map(|(number, _)| number),
+            due: entered.upto.moves,
             key,
             secrets: [secret; 2],
             events,
@@ -86,9 +87,7 @@ impl DoorSession {
             Some(match item {
                 Item::Replies(lines) => Outgoing::Replies(lines.into_vec()),
                 Item::Receipts { lines, upto } => {
-                    if let Some(device) = &mut self.device {
-                        device.due = upto;
-                    }
+                    self.due = upto;
                     Outgoing::Receipts { lines: lines.into_vec(), upto }
                 }
                 Item::Notices(lines) => Outgoing::Notices(lines.into_vec()),
@@ -134,10 +133,7 @@ impl DoorSession {
 
     /// The session asked to be live, since it has read everything up to `upto`, and is.
     pub(super) fn goes_live(&mut self, upto: Watermark) {
-        self.pushes = true;
-        if let Some(device) = &mut self.device {
-            device.due = upto.moves;
-        }
+        (self.pushes, self.due) = (true, upto.moves);
         self.outbox.take_authored();
         self.outbox.take_moved();
     }
@@ -179,8 +175,7 @@ impl DoorSession {
 
     /// What has opened it.
     pub(super) fn opened_by(&self) -> OpenedBy {
-        let DoorSession { account, key, secrets, .. } = *self;
-        let device = self.device.as_ref().map(|device| device.number);
+        let DoorSession { account, device, key, secrets, .. } = *self;
         OpenedBy { account, device, key, secrets }
     }
 
@@ -189,7 +184,8 @@ impl DoorSession {
         Seated {
             session: session.0,
             account: self.account,
-            device: self.device.as_ref().map(|device| (device.number, device.due)),
+            device: self.device,
+            due: self.due,
             key: self.key,
             secrets: self.secrets,
             events: self.events,
@@ -204,8 +200,7 @@ impl DoorSession {
 impl Seated {
     /// What has opened it.
     pub(super) fn opened_by(&self) -> OpenedBy {
-        let Seated { account, key, secrets, .. } = *self;
-        let device = self.device.map(|(number, _)| number);
+        let Seated { account, device, key, secrets, .. } = *self;
         OpenedBy { account, device, key, secrets }
     }
 }

@@ -64,7 +64,11 @@ impl HubState {
         for (session, seat) in own {
             let mut standing = DoorSession {
                 account: seat.account,
-                device: seat.device,
+                device: seat.device(),
+                due: seat.device.as_ref().map_or_else(
+                    || self.online.get(&seat.account).map_or(self.told.moves, |it| it.due),
+                    |device| device.due,
+                ),
                 key: seat.key,
                 secrets: secrets.remove(&session).unwrap_or_default(),
                 events: seat.events,

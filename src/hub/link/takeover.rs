@@ -125,6 +125,7 @@ mod tests {
             session,
             account: AccountId(session as i64),
             device: None,
+            due: MoveNumber(0),
             key: Key::Password,
             secrets: [0; 2],
             events: Events::All,
