@@ -1,4 +1,4 @@
-//! What no command waits for outlives a change of leaders: what a session was shown before it ended.
+//! What sessions were told outlives a change of leaders: receipts do not come again because of one.
 
 use std::path::PathBuf;
 use std::thread;
@@ -6,7 +6,17 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::{cluster, url};
 use crate::played::TAKE_PLACE;
-use crate::process::{PATIENCE, Papod};
+use crate::process::{Client, PATIENCE, Papod};
+
+/// Two nodes, the first of which leads, and the name of their database.
+fn two_nodes() -> (String, [Papod; 2]) {
+    let name = cluster().make_database();
+    let db = PathBuf::from(url(&[cluster()], &name));
+    let nodes = [(); 2].map(|()| Papod::start(&db));
+    nodes[0].until_logged("this node leads");
+    nodes[1].until_logged("has joined the leader");
+    (name, nodes)
+}
 
 /// How often a node has found out who leads.
 fn found_leader(node: &Papod) -> usize {
@@ -25,15 +35,16 @@ fn move_leader(name: &str, nodes: &[Papod; 2]) {
     }
 }
 
+fn quit(mut client: Client) {
+    client.say("QUIT");
+    client.until("BYE quit");
+}
+
 /// A device is not told what it has read itself, though another node leads when its session ends, and
 /// the session has missed nothing.
 #[test]
 fn a_device_knows_what_it_read_under_another_leader() {
-    let name = cluster().make_database();
-    let db = PathBuf::from(url(&[cluster()], &name));
-    let nodes = [(); 2].map(|()| Papod::start(&db));
-    nodes[0].until_logged("this node leads");
-    nodes[1].until_logged("has joined the leader");
+    let (name, nodes) = two_nodes();
     let mut bob = nodes[0].register("bob");
     for (at, node) in nodes.iter().enumerate() {
         let ana = format!("ana{at}");
@@ -47,9 +58,7 @@ fn a_device_knows_what_it_read_under_another_leader() {
             bob.until(&format!("{verb} "));
         }
         move_leader(&name, &nodes);
-        phone.say("QUIT");
-        phone.until("BYE quit");
-        drop(phone);
+        quit(phone);
         let (_phone, shown) = node.login(&format!("{ana}/phone"));
         assert_eq!(shown, [format!("OK LOGIN {ana}/phone 0"), format!("LIVE {id}")]);
     }
@@ -60,11 +69,7 @@ fn a_device_knows_what_it_read_under_another_leader() {
 /// Nor is anybody told of what others have read that was not from them.
 #[test]
 fn a_move_that_concerned_nobody_does_not_under_another_leader() {
-    let name = cluster().make_database();
-    let db = PathBuf::from(url(&[cluster()], &name));
-    let nodes = [(); 2].map(|()| Papod::start(&db));
-    nodes[0].until_logged("this node leads");
-    nodes[1].until_logged("has joined the leader");
+    let (name, nodes) = two_nodes();
     let mut others = ["bob", "cid"].map(|handle| nodes[0].register(handle));
     for (at, node) in nodes.iter().enumerate() {
         let (ana, team) = (format!("ana{at}"), format!("#team{at}"));
@@ -84,9 +89,7 @@ fn a_move_that_concerned_nobody_does_not_under_another_leader() {
             assert!(cid.until("READ ").last().unwrap().contains(&format!(" {handle} {team}")));
         }
         move_leader(&name, &nodes);
-        client.say("QUIT");
-        client.until("BYE quit");
-        drop(client);
+        quit(client);
         let id = node.login_quietly(&ana).send(&team, "three");
         let (_client, shown) = node.login(&ana);
         assert_eq!(shown, [format!("OK LOGIN {ana} 0"), format!("LIVE {id}")]);
@@ -99,11 +102,7 @@ fn a_move_that_concerned_nobody_does_not_under_another_leader() {
 /// The leader's place is taken while it records that a session has ended.
 #[test]
 fn what_a_session_was_shown_is_known_to_the_next_leader() {
-    let name = cluster().make_database();
-    let db = PathBuf::from(url(&[cluster()], &name));
-    let nodes = [(); 2].map(|()| Papod::start(&db));
-    nodes[0].until_logged("this node leads");
-    nodes[1].until_logged("has joined the leader");
+    let (name, nodes) = two_nodes();
     drop(nodes[0].register("ana"));
     let mut bob = nodes[0].register("bob");
     let mut phone = nodes[0].login("ana/phone").0;
@@ -119,21 +118,19 @@ fn what_a_session_was_shown_is_known_to_the_next_leader() {
     ping();
     // The place is taken, and nobody knows it until the lock is free.
     let lock = cluster().session(&name, "SELECT pg_advisory_lock(7)");
-    let waits = |is_granted: bool, count: usize| {
+    let is_asked_for = |is_granted: bool| {
         let sql = format!(
-            "SELECT count(*) = {count} FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+            "SELECT count(*) = 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
              WHERE d.datname = '{name}' AND locktype = 'advisory' AND objid = 7
                  AND granted = {is_granted}"
         );
         cluster().until(&name, &sql);
     };
-    waits(true, 1);
+    is_asked_for(true);
     let take = format!("BEGIN; {TAKE_PLACE} SELECT pg_advisory_xact_lock(7); COMMIT");
     let taking = cluster().session(&name, &take);
-    waits(false, 1);
-    phone.say("QUIT");
-    phone.until("BYE quit");
-    drop(phone);
+    is_asked_for(false);
+    quit(phone);
     let leader_waits = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity
         JOIN leader USING(pid)";
     cluster().until(&name, leader_waits);

@@ -54,14 +54,15 @@ impl HubState {
             if seated.pushes {
                 self.tally.behind -= u64::from(seat.is_behind());
                 seat.pushes = true;
-                // It has missed nothing, so it has to show no later move. If it had to, those that did not
-                // concern it, such as its own, would be sent at the next login.
+                // It has missed nothing, so no newer move is due to it. If all were that are told, those
+                // that do not concern it, such as its own, would come at the next login.
                 if seated.online {
                     if let Some(device) = &mut seat.device {
                         device.due = seated.due;
                     }
-                    let presence = self.online.get_mut(&seated.account).filter(|_| is_first);
-                    presence.into_iter().for_each(|presence| presence.due = seated.due);
+                    if is_first && let Some(presence) = self.online.get_mut(&seated.account) {
+                        presence.due = seated.due;
+                    }
                 }
             }
         }
