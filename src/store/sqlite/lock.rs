@@ -7,11 +7,13 @@
 //! closed after its last, and nothing else here opens the file meanwhile.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, Metadata, TryLockError};
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, statx};
 
 use super::main_file::{Generation, LogMatch, MainFile};
 use super::{beside, private};
@@ -20,14 +22,45 @@ use crate::store::{Cause, Error};
 /// How often a file may be replaced between opening and locking it before that is an error.
 const TRIES: u32 = 10;
 
-/// Which file it is, whatever its name: device and inode.
-pub(super) type FileId = (u64, u64);
+/// Which file it is, whatever its name: device (major, minor) and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId(u32, u32, u64);
+
+/// Nothing but this is asked: after its times are, the kernel gives the file exact ones with its
+/// next write (multigrain timestamps, Linux 6.13), so a commit would have to write its inode too.
+const ASKED: StatxFlags = StatxFlags::INO;
+
+impl FileId {
+    /// Of an open file.
+    pub(super) fn of(file: impl AsFd) -> io::Result<FileId> {
+        Ok(FileId::from(&statx(file, c"", AtFlags::EMPTY_PATH, ASKED)?))
+    }
+
+    /// Of the file to which a path leads.
+    pub(super) fn at(path: &Path) -> io::Result<FileId> {
+        Ok(FileId::from(&statx(CWD, path, AtFlags::empty(), ASKED)?))
+    }
+}
+
+/// How long an open file is, in bytes.
+pub(super) fn length(file: impl AsFd) -> io::Result<u64> {
+    Ok(statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::SIZE)?.stx_size)
+}
+
+impl From<&Statx> for FileId {
+    fn from(found: &Statx) -> FileId {
+        FileId(found.stx_dev_major, found.stx_dev_minor, found.stx_ino)
+    }
+}
 
 /// A database file that this process has locked.
 pub(super) struct Lock {
     /// Its path, with symbolic links resolved.
     path: PathBuf,
+    /// The path of its write-ahead log.
+    log: PathBuf,
     file: File,
+    id: FileId,
     known: Mutex<Identity>,
 }
 
@@ -76,6 +109,7 @@ impl Lock {
             lock.file.set_len(0).map_err(Error::new)?;
             remove(&beside(draft, "-journal"))?;
             path.clone_into(&mut lock.path);
+            lock.log = beside(path, "-wal");
             return Ok(lock);
         }
         Err(Error::new("it keeps being replaced"))
@@ -92,15 +126,21 @@ impl Lock {
             }
         }
         // The last holder of the lock may have replaced the file.
-        let locked = id(&file.metadata().map_err(Error::new)?);
-        let is_it = fs::metadata(path).is_ok_and(|meta| id(&meta) == locked);
-        let lock = Lock { path: path.to_owned(), file, known: Mutex::default() };
+        let id = FileId::of(&file).map_err(Error::new)?;
+        let is_it = FileId::at(path).is_ok_and(|named| named == id);
+        let (path, log) = (path.to_owned(), beside(path, "-wal"));
+        let lock = Lock { path, log, file, id, known: Mutex::default() };
         Ok(Some(lock).filter(|_| is_it))
     }
 
     /// The path of the file.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The path of its write-ahead log.
+    pub(super) fn log(&self) -> &Path {
+        &self.log
     }
 
     /// The file. It must not be cloned: see the module documentation.
@@ -124,18 +164,16 @@ impl Lock {
         if self.known().is_foreign {
             return Err(self.foreign());
         }
-        let file = id(&self.file.metadata().map_err(Error::new)?);
-        match fs::metadata(&self.path) {
+        match FileId::at(&self.path) {
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::new(e)),
-            Ok(meta) if id(&meta) == file => {}
+            Ok(named) if named == self.id => {}
             _ => {
                 let rescue = "what was confirmed is lost when papod ends, so first save it with \
                               ADMIN BACKUP, then end papod and put that back with papod --restore";
                 return gone("the file", rescue);
             }
         }
-        let beside = fs::metadata(beside(&self.path, "-wal")).ok();
-        if log.is_some() && log != beside.as_ref().map(id) {
+        if log.is_some() && log != FileId::at(&self.log).ok() {
             return gone("its log", "end papod with SIGTERM, which writes back what was in it");
         }
         Ok(())
@@ -205,7 +243,7 @@ impl Lock {
         let is_known = main.generation.is_some_and(|g| known.generations.contains(&g));
         if is_known && !known.schema_cookies.contains(&main.schema_cookie) {
             // Another program has changed the schema, which was written back; or it is a copy.
-            let log = main.log(&beside(&self.path, "-wal")).map_err(Error::new)?;
+            let log = main.log(&self.log).map_err(Error::new)?;
             if !matches!(log, LogMatch::Its) {
                 return Ok(false);
             }
@@ -222,10 +260,6 @@ impl Lock {
         );
         Error::of(Cause::Gone, text)
     }
-}
-
-pub(super) fn id(meta: &Metadata) -> FileId {
-    (meta.dev(), meta.ino())
 }
 
 /// Removes a file, if it is there.

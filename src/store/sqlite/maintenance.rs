@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::lock::Lock;
 use super::search::{SearchFile, SearchReader};
 use super::spare::Spare;
-use super::{SqliteReader, beside, check, ended, files, length, read_connection};
+use super::{SqliteReader, check, ended, files, length, read_connection};
 use crate::entry::ContentHash;
 use crate::store::contents::Contents;
 use crate::store::{BackupError, Error, Maintenance};
@@ -69,7 +69,7 @@ impl Maintenance for SqliteMaintenance {
     fn sizes(&self) -> (u64, u64) {
         // The open file, even if another one has its name by now.
         let size = self.lock.file().metadata().map_or(0, |meta| meta.len());
-        (size, length(&beside(self.lock.path(), "-wal")))
+        (size, length(self.lock.log()))
     }
 
     fn end(&self) {

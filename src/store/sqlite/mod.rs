@@ -33,6 +33,7 @@ mod invitations;
 pub(in crate::store) mod later;
 mod lists;
 mod lock;
+mod log_file;
 mod main_file;
 mod maintenance;
 mod marking;

@@ -1,7 +1,5 @@
 //! Writing to SQLite: a batch is one transaction, synced before it is answered.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +8,14 @@ use rusqlite::{Connection, ToSql, params};
 use super::decode::{SqliteReader, kind_number};
 use super::generation::{self, Sidecar};
 use super::id_block::ListKind;
-use super::lock::{self, FileId, Lock};
+use super::lock::Lock;
+use super::log_file::{LogFile, Salt};
 use super::main_file::Generation;
 use super::statements::Statements;
 use super::write_back::{Backlog, WriteBack, keep_log};
 use super::{
-    PATIENCE, accounts, beside, devices, expire, expired, files, groups, id_block, invitations,
-    later, marking, run, tags,
+    PATIENCE, accounts, devices, expire, expired, files, groups, id_block, invitations, later,
+    marking, run, tags,
 };
 use crate::entry::Cursor;
 use crate::store::{Change, Error, NewEntry, Rank, Reader, Writer};
@@ -45,29 +44,6 @@ pub struct SqliteWriter {
     write_back: WriteBack,
     /// How much was in the log before this batch.
     backlog: Backlog,
-}
-
-/// Two words in a log's header, which differ each time the log is begun anew.
-type Salt = [u8; 8];
-
-/// The file of a write-ahead log.
-struct LogFile {
-    file: File,
-    id: FileId,
-}
-
-impl LogFile {
-    fn open(lock: &Lock) -> std::io::Result<LogFile> {
-        let file = File::open(beside(lock.path(), "-wal"))?;
-        let id = lock::id(&file.metadata()?);
-        Ok(LogFile { file, id })
-    }
-
-    /// Its salt, if it has been begun (sqlite.org, "WAL-mode File Format", 2.1).
-    fn salt(&self) -> Option<Salt> {
-        let mut salt = Salt::default();
-        self.file.read_exact_at(&mut salt, 16).ok().map(|()| salt)
-    }
 }
 
 impl SqliteWriter {
@@ -99,7 +75,7 @@ impl SqliteWriter {
         if !on.is_autocommit() {
             return Ok(());
         }
-        self.lock.verify(self.log.as_ref().map(|log| log.id))?;
+        self.lock.verify(self.log.as_ref().map(|log| log.id()))?;
         // Another program may have begun a new log as well, which shows in its salt.
         let salt = self.log.as_ref().and_then(LogFile::salt);
         let _gate = self.write_back.gate();
@@ -110,7 +86,11 @@ impl SqliteWriter {
             self.lock.verify_main()?;
         }
         self.is_first = salt.is_none() || salt != self.renewed || is_written_back;
-        run(on, "BEGIN IMMEDIATE")
+        run(on, "BEGIN IMMEDIATE")?;
+        if !is_written_back && let Some(log) = &mut self.log {
+            log.make_room(self.backlog.log);
+        }
+        Ok(())
     }
 
     /// Writes a batch and commits it. Returns the new generation, if it was renewed.
@@ -187,7 +167,7 @@ impl Drop for SqliteWriter {
         self.write_back.stop();
         let on = &self.reader.connection;
         keep_log(&self.lock, on);
-        let log = self.log.as_ref().map(|log| log.id);
+        let log = self.log.as_ref().map(|log| log.id());
         if self.lock.verify(None).is_ok() && self.lock.verify(log).is_err() {
             match on.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)) {
                 Ok(false) => log::info!("the removed write-ahead log was written back"),
