@@ -58,7 +58,49 @@ impl Recent {
         }
     }
 
+    /// Between two ids there are at most as many places as their difference, so an id can only be in
+    /// a range as long as the gaps: without any, that is one place.
     fn at(&self, id: EntryId) -> Option<usize> {
-        self.places.binary_search_by_key(&id, |pos| pos.id).ok()
+        let last = self.places.len().checked_sub(1)?;
+        let steps = |from: EntryId, to: EntryId| usize::try_from(to.0 - from.0).ok();
+        let (oldest, newest) = (self.places[0].id, self.places[last].id);
+        let mut from = last.saturating_sub(steps(id, newest)?);
+        let mut upto = last.min(steps(oldest, id)?);
+        while from < upto {
+            let middle = from.midpoint(upto);
+            if self.places[middle].id < id { from = middle + 1 } else { upto = middle }
+        }
+        (self.places[from].id == id).then_some(from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::entry::{AccountId, ConversationId};
+
+    fn pos(id: i64) -> EntryPos {
+        let (conversation, author) = (ConversationId(1), AccountId(1));
+        let (id, about) = (EntryId(id), EntryId(0));
+        EntryPos { conversation, id, seq: 1, author, author_seq: 0, about, expired: false }
+    }
+
+    proptest! {
+        #[test]
+        fn finds_what_is_there(gaps in prop::collection::vec(1..5_i64, 0..40)) {
+            let mut recent = Recent::default();
+            let mut ids = vec![];
+            for gap in gaps {
+                ids.push(ids.last().unwrap_or(&3) + gap);
+                recent.add(pos(ids[ids.len() - 1]), true);
+            }
+            for id in (0..=ids.last().unwrap_or(&0) + 3).chain([i64::MAX]) {
+                let found = recent.place(EntryId(id)).map(|pos| pos.id.0);
+                prop_assert_eq!(found, ids.contains(&id).then_some(id));
+                prop_assert_eq!(recent.stands(EntryId(id)), ids.contains(&id));
+            }
+        }
     }
 }
