@@ -187,8 +187,13 @@ impl Bench<'_> {
 
     /// Rows per second, and CPU seconds per row, of bare SQLite with batches of this size.
     pub fn sqlite(&self, batch: usize) -> Outcome<(f64, f64)> {
-        let file = self.folder.join(format!("rows-{batch}.db"));
-        child::rows("sqlite", file.as_os_str(), batch, self.time() / 2, self.server_cores)
+        self.bare_sqlite("sqlite", batch)
+    }
+
+    /// The same of other rows, which this role writes.
+    pub fn bare_sqlite(&self, role: &str, batch: usize) -> Outcome<(f64, f64)> {
+        let file = self.folder.join(format!("{role}-{batch}.db"));
+        child::rows(role, file.as_os_str(), batch, self.time() / 2, self.server_cores)
     }
 
     /// The same of bare PostgreSQL, at this URL and with the client on these cores.

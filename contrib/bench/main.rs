@@ -17,6 +17,7 @@ mod idle_sessions;
 mod large;
 mod limit;
 mod machine;
+mod mark_rows;
 mod moments;
 mod net;
 mod options;

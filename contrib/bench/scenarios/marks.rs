@@ -3,7 +3,7 @@
 //!
 //! 50 sessions with 16 commands in flight each send messages to a partner who is away; or answer
 //! those that they have sent, one after the other; or edit them; or react to them; or delete each
-//! message at once. And they send messages while a million commands wait for their time. Then 200
+//! message at once. Beside it, bare SQLite writes the same rows. And they send messages while a million commands wait for their time. Then 200
 //! members of a group react to each of 50 messages with one of 20 words, and the page with all of
 //! them is asked for. At last 100 accounts have a hundred commands each carried out in the same
 //! second.
@@ -20,7 +20,7 @@ use papo::store::sqlite::Database;
 use papo::store::{Change, Later, Newest, Writer};
 
 use super::Scenario;
-use crate::child::Server;
+use crate::child::{EDIT_ROWS, MESSAGE_ROWS, REACTION_ROWS, Server};
 use crate::large;
 use crate::machine::Meter;
 use crate::net::{Net, Outputs, Peer};
@@ -38,8 +38,11 @@ pub const SCENARIO: Scenario = Scenario {
 
 const PAIRS: usize = 50;
 const IN_FLIGHT: usize = 16;
-/// Messages that each of them has sent before, and then changes one after the other.
-const EACH: u64 = 2_000;
+/// Messages that each of them has sent before, and then changes one after the other: so many that
+/// none is changed twice.
+const EACH: u64 = 20_000;
+/// Rows of how many of them bare SQLite writes at once: papod puts about as many into a commit.
+const BARE_BATCH: usize = 256;
 const MEMBERS: usize = 200;
 const ROWS: usize = 50;
 const WORDS: usize = 20;
@@ -66,6 +69,13 @@ fn run(bench: &mut Bench) -> Outcome<()> {
     ] {
         let server = bench.papod()?;
         repeated(bench, &server, what, verb)?;
+    }
+    for (what, role) in
+        [("messages", MESSAGE_ROWS), ("edits", EDIT_ROWS), ("reactions", REACTION_ROWS)]
+    {
+        let (rate, cpu) = bench.bare_sqlite(role, BARE_BATCH)?;
+        bench.note(Subject::Sqlite, what, "/s", rate);
+        bench.note(Subject::Sqlite, &format!("{what}: server CPU each"), "µs", cpu * 1e6);
     }
     let folder = bench.next_folder();
     fs::create_dir_all(&folder)?;
