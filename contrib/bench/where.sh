@@ -40,6 +40,9 @@ perf stat -x ' ' -o "$kept/calls" -p "$server" \
     $(printf -- '-e syscalls:sys_enter_%s ' $calls) -- sleep 3
 wait
 awk 'FNR == 1 { part++ }
-    part == 1 && /messages confirmed  / && !rate { gsub(",", ""); rate = $5 }
+    part == 1 && /messages confirmed  / && !rate {
+        gsub(",", "")
+        for (i = 1; i < NF; i++) if ($i == "/s") rate = $(i + 1)
+    }
     part == 2 && /syscalls:/ { sub("syscalls:sys_enter_", ""); printf "%-16s %5.3f\n", $2, $1 / (3 * rate) }
 ' "$kept/table" "$kept/calls"
