@@ -237,9 +237,9 @@ pub const WRITE_BACK: i64 = 1_000;
 pub const WRITE_BACK_END: i64 = WRITE_BACK / 4;
 /// Pages after which the write-ahead log is restarted, once little of it is left to copy: 40 MB.
 pub const LOG_PAGES: i64 = 10_000;
-/// Bytes of zeros that are kept ahead in the write-ahead log, at least half of this: some ten commits
-/// of a message. Of a megabyte, the commits that write them would take half a millisecond longer.
-pub const LOG_ROOM: u64 = 256 * 1024;
+/// Bytes from the last frame of the write-ahead log to the end of its file, at least, at most twice
+/// that, when a batch is written: some ten messages. Of a megabyte, p99 was half as long again.
+pub const LOG_ROOM: u64 = 128 * 1024;
 /// Chats that the store may list as having something waiting when nothing does any more; a login
 /// looks at each in vain, some 3 µs.
 pub const UNSETTLED: usize = 1_024;

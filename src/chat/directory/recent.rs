@@ -62,7 +62,7 @@ impl Recent {
     /// a range as long as the gaps: without any, that is one place.
     fn at(&self, id: EntryId) -> Option<usize> {
         let last = self.places.len().checked_sub(1)?;
-        let steps = |from: EntryId, to: EntryId| usize::try_from(to.0 - from.0).ok();
+        let steps = |from: EntryId, to: EntryId| usize::try_from(to.0.checked_sub(from.0)?).ok();
         let (oldest, newest) = (self.places[0].id, self.places[last].id);
         let mut from = last.saturating_sub(steps(id, newest)?);
         let mut upto = last.min(steps(oldest, id)?);
@@ -96,7 +96,7 @@ mod tests {
                 ids.push(ids.last().unwrap_or(&3) + gap);
                 recent.add(pos(ids[ids.len() - 1]), true);
             }
-            for id in (0..=ids.last().unwrap_or(&0) + 3).chain([i64::MAX]) {
+            for id in (0..=ids.last().unwrap_or(&0) + 3).chain([i64::MIN, -1, i64::MAX]) {
                 let found = recent.place(EntryId(id)).map(|pos| pos.id.0);
                 prop_assert_eq!(found, ids.contains(&id).then_some(id));
                 prop_assert_eq!(recent.stands(EntryId(id)), ids.contains(&id));

@@ -26,8 +26,8 @@ const TRIES: u32 = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileId(u32, u32, u64);
 
-/// Nothing but this is asked: after its times are, the kernel gives the file exact ones with its
-/// next write (multigrain timestamps, Linux 6.13), so a commit would have to write its inode too.
+/// Only this is asked for: once its times have been asked for, the kernel gives a file exact ones at
+/// its next write (multigrain timestamps, Linux 6.13), and each commit would update the inode.
 const ASKED: StatxFlags = StatxFlags::INO;
 
 impl FileId {
@@ -40,11 +40,6 @@ impl FileId {
     pub(super) fn at(path: &Path) -> io::Result<FileId> {
         Ok(FileId::from(&statx(CWD, path, AtFlags::empty(), ASKED)?))
     }
-}
-
-/// How long an open file is, in bytes.
-pub(super) fn length(file: impl AsFd) -> io::Result<u64> {
-    Ok(statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::SIZE)?.stx_size)
 }
 
 impl From<&Statx> for FileId {

@@ -2,12 +2,12 @@
 //! what comes next.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
 use rustix::fs::OFlags;
 
-use super::lock::{self, FileId, Lock};
+use super::lock::{FileId, Lock};
 use crate::limits;
 
 /// Two words in a log's header, which differ each time the log is begun anew.
@@ -16,33 +16,28 @@ pub(super) type Salt = [u8; 8];
 /// Sizes in bytes, and where the salt is (sqlite.org, "WAL-mode File Format", 2.1).
 const HEADER: u64 = 32;
 const SALT: u64 = 16;
-/// A page and its header.
+/// A page of 4,096 bytes, as in every database made here, with its header.
 const FRAME: u64 = 24 + 4_096;
 
 /// The file of a write-ahead log.
 pub(super) struct LogFile {
     file: File,
     id: FileId,
-    /// How long it is, unless it was cut since; in bytes.
-    length: u64,
 }
 
 impl LogFile {
     /// Opens the log of a database that is in use.
     ///
-    /// To read from it leaves its time of access alone: a commit would have to write its inode for
-    /// that. Only the owner of a file may ask for this.
+    /// Reading from it leaves its time of access alone; otherwise each commit would have to update
+    /// its inode. Only the owner of a file may ask for this, and not every file system knows it.
     pub(super) fn open(lock: &Lock) -> io::Result<LogFile> {
         let open = |flags: OFlags| {
             let flags = flags.bits().cast_signed();
             OpenOptions::new().read(true).write(true).custom_flags(flags).open(lock.log())
         };
-        let file = match open(OFlags::NOATIME) {
-            Err(e) if e.kind() == ErrorKind::PermissionDenied => open(OFlags::empty())?,
-            opened => opened?,
-        };
+        let file = open(OFlags::NOATIME).or_else(|_| open(OFlags::empty()))?;
         let id = FileId::of(&file)?;
-        Ok(LogFile { file, id, length: 0 })
+        Ok(LogFile { file, id })
     }
 
     pub(super) fn id(&self) -> FileId {
@@ -55,28 +50,25 @@ impl LogFile {
         self.file.read_exact_at(&mut salt, SALT).ok().map(|()| salt)
     }
 
-    /// Adds zeros if it ends soon after its first `frames`. A commit into blocks that the file
-    /// already has needs to write neither its inode nor the list of its blocks, which takes as long
-    /// as the frames do. To SQLite, zeros after the last frame are like the rest of an earlier log.
+    /// Appends zeros if the file ends soon after its first `frames`. Where blocks are overwritten in
+    /// place (ext4, XFS), a commit into blocks that the file already has needs to write neither its
+    /// inode nor the list of its blocks, which takes as long as the frames do. To SQLite, zeros
+    /// after the last frame are like the rest of an earlier log.
     ///
     /// To be called inside of a writing transaction: then nobody else writes to the log.
-    pub(super) fn make_room(&mut self, frames: i64) {
-        let used = HEADER + u64::try_from(frames).unwrap_or(0) * FRAME;
-        if used + limits::LOG_ROOM / 2 > self.length
-            // If this fails, as on a full disk, the commit says so, or there is enough left for it.
-            && let Err(e) = self.grow(used + limits::LOG_ROOM)
-        {
+    pub(super) fn make_room(&self, frames: i64) {
+        // If this fails, as on a full disk, the commit says so, or there is enough left for it.
+        if let Err(e) = self.grow(frames) {
             log::debug!("the write-ahead log was not extended: {e}");
         }
     }
 
-    fn grow(&mut self, length: u64) -> io::Result<()> {
-        self.length = lock::length(&self.file)?;
-        // Its header is SQLite's to write.
-        if self.length >= HEADER && self.length < length {
-            let zeros = vec![0; usize::try_from(length - self.length).unwrap_or(0)];
-            self.file.write_all_at(&zeros, self.length)?;
-            self.length = length;
+    fn grow(&self, frames: i64) -> io::Result<()> {
+        let used = HEADER + u64::try_from(frames).unwrap_or(0) * FRAME;
+        let end = (&self.file).seek(SeekFrom::End(0))?;
+        // The header is SQLite's to write.
+        if end >= HEADER && end < used + limits::LOG_ROOM {
+            self.file.write_all_at(&vec![0; limits::LOG_ROOM as usize], end)?;
         }
         Ok(())
     }
@@ -106,23 +98,28 @@ mod tests {
         let db = Connection::open(&path).expect("open");
         let begin = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t(x)";
         db.execute_batch(begin).expect("WAL");
-        let mut log = LogFile::open(&lock).expect("log");
-        let (mut lengths, mut frames) = (vec![], 0);
-        for row in 1..=ROWS {
-            db.execute_batch("BEGIN IMMEDIATE").expect("BEGIN");
-            log.make_room(frames);
-            db.execute("INSERT INTO t VALUES(?1)", [row]).expect("INSERT");
-            db.execute_batch("COMMIT").expect("COMMIT");
-            frames = db
-                .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1))
-                .expect("length of the log");
+        let log = LogFile::open(&lock).expect("log");
+        let end = || (&log.file).seek(SeekFrom::End(0)).expect("length");
+        // Returns how many frames there are, and how long the file is.
+        let add = |rows: std::ops::RangeInclusive<i64>, mut frames: i64| {
+            let mut lengths = vec![];
+            for row in rows {
+                db.execute_batch("BEGIN IMMEDIATE").expect("BEGIN");
+                log.make_room(frames);
+                db.execute("INSERT INTO t VALUES(?1)", [row]).expect("INSERT");
+                db.execute_batch("COMMIT").expect("COMMIT");
+                let frames_now = "PRAGMA wal_checkpoint(NOOP)";
+                frames = db.query_row(frames_now, [], |row| row.get(1)).expect("frames");
+                lengths.push(end());
+            }
             let used = HEADER + u64::try_from(frames).expect("frames") * FRAME;
-            let length = lock::length(&log.file).expect("length");
-            assert!(length + 2 * FRAME >= used + limits::LOG_ROOM / 2, "{row}: {used}, {length}");
-            lengths.push(length);
-        }
-        lengths.dedup();
-        assert!(lengths.len() <= 8, "{lengths:?}");
+            let last = lengths[lengths.len() - 1];
+            assert!(last + 2 * FRAME >= used + limits::LOG_ROOM, "{used}, {last}");
+            lengths.dedup();
+            assert!(lengths.len() as u64 <= used / limits::LOG_ROOM + 3, "{lengths:?}");
+            frames
+        };
+        let frames = add(1..=ROWS, 0);
         // As after a crash: the log is read from its file.
         let copy = dir.path().join("copy.db");
         for ending in ["", "-wal"] {
@@ -130,12 +127,11 @@ mod tests {
             fs::copy(from, to).expect("copy");
         }
         assert_eq!(rows(&copy), ROWS);
-        // What was known of its length is forgotten once it is cut.
+        // It grows ahead also where it was longer before it was cut.
         db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("TRUNCATE");
-        db.execute_batch("BEGIN IMMEDIATE").expect("BEGIN");
-        log.make_room(frames + 100);
-        assert_eq!(lock::length(&log.file).expect("length"), 0);
-        db.execute_batch("INSERT INTO t VALUES(0); COMMIT").expect("COMMIT");
-        assert_eq!(rows(&path), ROWS + 1);
+        log.make_room(frames);
+        assert_eq!(end(), 0, "its header is SQLite's to write");
+        add(1..=ROWS, 0);
+        assert_eq!(rows(&path), 2 * ROWS);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::check::findings;
@@ -10,7 +10,7 @@ use super::contents::{fetch, set_aside};
 use super::draft::Draft;
 use super::files::files_beside;
 use super::generation::alone;
-use super::lock::Lock;
+use super::lock::{FileId, Lock};
 use super::{beside, check_header, folder, give, length, resolved};
 use crate::store::{Cause, Error};
 
@@ -100,10 +100,8 @@ fn copy_of(from: &Path, path: &Path) -> Result<Draft, Error> {
     if !meta.is_file() {
         return Err(Error::new("not a file"));
     }
-    let is_it = |path: &Path| {
-        fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (meta.dev(), meta.ino()))
-    };
-    if is_it(path) {
+    let id = FileId::of(&file).map_err(Error::new)?;
+    if FileId::at(path).is_ok_and(|there| there == id) {
         return Err(Error::new("this is the database itself"));
     }
     for ending in ["-wal", "-journal"] {

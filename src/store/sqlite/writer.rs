@@ -86,11 +86,7 @@ impl SqliteWriter {
             self.lock.verify_main()?;
         }
         self.is_first = salt.is_none() || salt != self.renewed || is_written_back;
-        run(on, "BEGIN IMMEDIATE")?;
-        if !is_written_back && let Some(log) = &mut self.log {
-            log.make_room(self.backlog.log);
-        }
-        Ok(())
+        run(on, "BEGIN IMMEDIATE")
     }
 
     /// Writes a batch and commits it. Returns the new generation, if it was renewed.
@@ -98,6 +94,12 @@ impl SqliteWriter {
         let on = &self.reader.connection;
         let renews = self.is_first && !changes.is_empty();
         let next = renews.then(|| generation::renew(on, &self.sidecar)).transpose()?;
+        // If all of the log is written back, it may be begun anew.
+        if let Some(log) = &self.log
+            && self.backlog.log != self.backlog.written
+        {
+            log.make_room(self.backlog.log);
+        }
         write_all(on, changes)?;
         run(on, "COMMIT")?;
         Ok(next)
