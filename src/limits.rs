@@ -238,7 +238,7 @@ pub const WRITE_BACK_END: i64 = WRITE_BACK / 4;
 /// Pages after which the write-ahead log is restarted, once little of it is left to copy: 40 MB.
 pub const LOG_PAGES: i64 = 10_000;
 /// Bytes from the last frame of the write-ahead log to the end of its file, at least, at most twice
-/// that, when a batch is written: some ten messages. Of a megabyte, p99 was half as long again.
+/// that, when a batch is written: some ten messages. With a megabyte, p99 is half as long again.
 pub const LOG_ROOM: u64 = 128 * 1024;
 /// Chats that the store may list as having something waiting when nothing does any more; a login
 /// looks at each in vain, some 3 µs.

@@ -100,7 +100,7 @@ mod tests {
         db.execute_batch(begin).expect("WAL");
         let log = LogFile::open(&lock).expect("log");
         let end = || (&log.file).seek(SeekFrom::End(0)).expect("length");
-        // Returns how many frames there are, and how long the file is.
+        // Returns how many frames there are then.
         let add = |rows: std::ops::RangeInclusive<i64>, mut frames: i64| {
             let mut lengths = vec![];
             for row in rows {
