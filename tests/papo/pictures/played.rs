@@ -123,9 +123,20 @@ impl PlayedTerminal {
         self.until("a question", PlayedTerminal::is_asked);
     }
 
+    /// Waits until it was sent this.
+    pub fn says(&mut self, text: &str) {
+        self.until(text, |it| it.has_said(text));
+    }
+
     /// Waits until a row of the screen has this text.
     pub fn shows(&mut self, text: &str) {
         self.until(text, |it| it.rows().iter().any(|row| row.contains(text)));
+    }
+
+    /// Waits until a row has this text, and the one below it that.
+    pub fn shows_below(&mut self, text: &str, next: &str) {
+        let is_so = |two: &[String]| two[0].contains(text) && two[1].contains(next);
+        self.until(next, |it| it.rows().windows(2).any(is_so));
     }
 
     /// Waits until so many pictures were drawn, and returns all of them.
