@@ -190,7 +190,7 @@ impl Bench<'_> {
         self.bare_sqlite("sqlite", batch)
     }
 
-    /// The same of other rows, which this role writes.
+    /// The same of the rows that this role writes.
     pub fn bare_sqlite(&self, role: &str, batch: usize) -> Outcome<(f64, f64)> {
         let file = self.folder.join(format!("{role}-{batch}.db"));
         child::rows(role, file.as_os_str(), batch, self.time() / 2, self.server_cores)

@@ -19,10 +19,6 @@ use crate::{Outcome, idle_sessions, limit, machine, rows, tls, wire};
 
 /// The first argument of this program when it plays a role.
 pub const ROLE: &str = "--role";
-/// Roles: bare SQLite writes the rows of a message, an edit, a reaction.
-pub const MESSAGE_ROWS: &str = "message-rows";
-pub const EDIT_ROWS: &str = "edit-rows";
-pub const REACTION_ROWS: &str = "reaction-rows";
 /// Time for papod to start.
 const START: Duration = Duration::from_secs(20);
 /// Time for a process to end by itself.
@@ -248,11 +244,11 @@ pub fn play(arguments: &[String]) -> Outcome<()> {
             let time = Duration::from_millis(time.parse()?);
             rows::run(Path::new(file), batch.parse()?, time)
         }
-        (MESSAGE_ROWS | EDIT_ROWS | REACTION_ROWS, [file, batch, time]) => {
-            let kind = match name.as_str() {
-                EDIT_ROWS => Kind::Edit,
-                REACTION_ROWS => Kind::Reaction,
-                _ => Kind::Message,
+        (kind @ ("messages" | "edits" | "reactions"), [file, batch, time]) => {
+            let kind = match kind {
+                "messages" => Kind::Message,
+                "edits" => Kind::Edit,
+                _ => Kind::Reaction,
             };
             let time = Duration::from_millis(time.parse()?);
             mark_rows::run(Path::new(file), batch.parse()?, time, kind)

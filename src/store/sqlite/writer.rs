@@ -94,9 +94,8 @@ impl SqliteWriter {
         let on = &self.reader.connection;
         let renews = self.is_first && !changes.is_empty();
         let next = renews.then(|| generation::renew(on, &self.sidecar)).transpose()?;
-        // If all of the log is written back, it may be begun anew.
         if let Some(log) = &self.log
-            && self.backlog.log != self.backlog.written
+            && !changes.is_empty()
         {
             log.make_room(self.backlog.log);
         }
