@@ -250,10 +250,6 @@ fn tail_prints_marks_where_all_is_asked_for() {
     let plain = Running::start(&mut place.papo("ana", &["tail", "--all"]));
     let json = Running::start(&mut place.papo("ana", &["tail", "--all", "--json"]));
     assert_eq!((plain.line(), json.line()), ("LIVE 0".into(), r#"{"event":"LIVE","id":0}"#.into()));
-    for line in ["MSG ana hi", "EDIT 1 ho", "REACT 1 ok", "REACT 1 -", "DEL 1"] {
-        bob.say(line);
-        bob.until("OK ");
-    }
     // A receipt of ana's own other session may come between them.
     let next = |from: &Running| loop {
         let line = from.line();
@@ -262,9 +258,15 @@ fn tail_prints_marks_where_all_is_asked_for() {
         }
     };
     let words = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
-    let shown: Vec<String> = (0..5).map(|_| words(&next(&plain))).collect();
-    assert_eq!(shown, ["MSG 1", "EDIT 2", "REACT 3", "REACT 4", "DEL 5"]);
-    let shown: Vec<Value> = (0..5).map(|_| serde_json::from_str(&next(&json)).unwrap()).collect();
+    let (mut lines, mut shown) = (vec![], Vec::<Value>::new());
+    for line in ["MSG ana hi", "EDIT 1 ho", "REACT 1 ok", "REACT 1 -", "DEL 1"] {
+        bob.say(line);
+        bob.until("OK ");
+        // Each is read before the next: what does not hold any more is not sent.
+        lines.push(words(&next(&plain)));
+        shown.push(serde_json::from_str(&next(&json)).unwrap());
+    }
+    assert_eq!(lines, ["MSG 1", "EDIT 2", "REACT 3", "REACT 4", "DEL 5"]);
     let events: Vec<_> = shown.iter().map(|one| one["event"].as_str()).collect();
     assert_eq!(events, [None, Some("EDIT"), Some("REACT"), Some("REACT"), Some("DEL")]);
     assert!(shown[1..].iter().all(|one| one["tags"] == json!({"re": 1})), "{shown:?}");
