@@ -123,6 +123,24 @@ fn what_is_deleted_is_in_no_row_and_in_no_file() {
     assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
 }
 
+/// One that comes after many others without rows, as when old messages have expired.
+#[test]
+fn a_page_without_rows_is_filled() {
+    let cluster = Cluster::start_with(&["wal_recycle=off"]);
+    let db = cluster.make_database();
+    let at = PgUrl::parse(&url(&[&cluster], &db)).unwrap();
+    let (database, writer) = PgDatabase::open(&at).unwrap();
+    let mut store = Bench::new(Box::new(writer), Box::new(database.reader()));
+    let sent: Vec<EntryId> = (1..=300).map(|n| store.send(ANA, "bia", &marked(n, 1_000))).collect();
+    store.act(ANA, Act::Delete { about: sent[200] });
+    store.forget(sent[298]);
+    let noted = "SELECT min(page) > 20 FROM overwritten WHERE page >= 0";
+    assert_eq!(cluster.ask(&db, noted).unwrap(), "t");
+    wipe(&mut store);
+    let there = marks_in(cluster.files().into_iter());
+    assert!(!there.contains(&201) && there.contains(&300), "{there:?}");
+}
+
 /// VACUUM leaves a page alone that somebody uses.
 #[test]
 fn a_page_in_use_is_not_taken_for_wiped() {

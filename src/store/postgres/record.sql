@@ -276,9 +276,10 @@ END
 $papo$;
 
 -- Fills the unused part of a page of `entry` with dashes, after VACUUM: with a new version of one of
--- its rows, which is rolled back; or, if it has none, some empty pages with new rows. `filled` are the
--- pages where that is done. If this one is not among them there was no room for a row, and one was
--- moved to another page; or there are no empty pages yet. Others are `spoiled`: VACUUM has to go first.
+-- its rows, which is rolled back; or, if it has none, empty pages with new rows, in the order of the
+-- free space map, up to this one. `filled` are the pages where that is done. If this one is not among
+-- them there was no room for a row, and one was moved to another page; or the map does not have it yet,
+-- and the table got longer. Others are `spoiled`: VACUUM has to go first.
 -- `lost` is how many bytes may be missing of a page, for slots that belong to no row or are the
 -- beginning of one elsewhere. A row that VACUUM could not remove takes more than 80.
 CREATE FUNCTION papo_overwrite(page bigint, lost bigint, OUT filled bigint[], OUT spoiled bigint[])
@@ -286,6 +287,7 @@ LANGUAGE plpgsql AS $papo$
 DECLARE
     -- Bytes of a page, of its header, and of the smallest row: postgresql.org, "Database Page Layout".
     bytes constant bigint := current_setting('block_size');
+    pages constant bigint := pg_relation_size('entry') / bytes;
     header constant bigint := 24;
     least constant bigint := 96;
     used bigint;
@@ -296,7 +298,7 @@ DECLARE
 BEGIN
     filled := '{}';
     spoiled := '{}';
-    IF page >= pg_relation_size('entry') / bytes THEN
+    IF page >= pages THEN
         filled := ARRAY[page];
         RETURN;
     END IF;
@@ -319,7 +321,7 @@ BEGIN
         spoiled := ARRAY[papo_page(place)];
         RETURN;
     END IF;
-    FOR attempt IN 1 .. CASE WHEN some_id IS NULL THEN 8 ELSE 1 + lost / 8 END LOOP
+    FOR attempt IN 1 .. CASE WHEN some_id IS NULL THEN pages ELSE 1 + lost / 8 END LOOP
         BEGIN
             IF some_id IS NULL THEN
                 -- It is put into any page with so much room.
@@ -338,7 +340,7 @@ BEGIN
         ELSE
             spoiled := spoiled || papo_page(place);
         END IF;
-        EXIT WHEN papo_page(place) = page OR room < least + 8;
+        EXIT WHEN papo_page(place) = page OR papo_page(place) >= pages OR room < least + 8;
         IF some_id IS NOT NULL THEN
             room := room - 8;
         END IF;
