@@ -4,13 +4,15 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
+use std::{fs, thread};
 
 use papo::store::Maintenance;
 use papo::store::postgres::{PgDatabase, PgUrl};
 
 use crate::cluster::{Cluster, cluster, url};
-use crate::process::tls;
-use crate::process::{Entry, Home, Papod, USUAL, papod, run};
+use crate::process::unix::over;
+use crate::process::{Entry, Home, PATIENCE, Papod, USUAL, papod, run, tls};
 
 /// A papod that would serve this database.
 pub fn on(db: &str) -> Command {
@@ -28,6 +30,36 @@ pub fn refused(command: &mut Command) -> String {
     assert_eq!(output.status.code(), Some(1), "{said}");
     let reason = said.lines().find(|line| line.starts_with("papod: "));
     reason.unwrap_or_else(|| panic!("no reason in: {said}")).to_owned()
+}
+
+/// A server that is full, or whose place another takes, has no room for another connection for a
+/// while.
+#[test]
+fn a_check_waits_for_a_connection() {
+    let (home, server) = (Home::new(), Cluster::start());
+    let name = server.make_database();
+    let admin = home.path().join("admin.sock");
+    let db = url(&[&server], &name);
+    let papod = Papod::start_with(Path::new(&db), ["--admin", admin.to_str().unwrap()]);
+    papod.register("ana").send("ana", "a note");
+    let accept = |is_wanted: bool| {
+        let sql = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {is_wanted}");
+        assert!(server.run("postgres", &sql));
+    };
+    accept(false);
+    let said = thread::scope(|scope| {
+        let checked = scope.spawn(|| over(&admin, "ADMIN CHECK"));
+        let refused = format!("database \"{name}\" is not currently accepting connections");
+        let began = Instant::now();
+        while !fs::read_to_string(server.path().join("log")).unwrap().contains(&refused) {
+            assert!(began.elapsed() < PATIENCE, "it does not connect");
+            thread::yield_now();
+        }
+        accept(true);
+        checked.join().unwrap()
+    });
+    assert_eq!(said, ["OK ADMIN CHECK 0"]);
+    papod.stop();
 }
 
 fn histories(papod: &Papod) -> Vec<Entry> {

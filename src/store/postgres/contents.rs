@@ -180,7 +180,7 @@ impl ContentRows {
                 }
             }
         }
-        let mut on = self.source.connect(PgPurpose::Write)?;
+        let mut on = self.source.connect_soon(PgPurpose::Write)?;
         let done = ask(&mut on)?;
         self.idle().push(on);
         Ok(done)

@@ -37,7 +37,7 @@ pub(super) fn fill(
     into: &Connection,
     files: Files,
 ) -> Result<(), Error> {
-    let mut from = source.connect(PgPurpose::Maintain)?;
+    let mut from = source.connect_soon(PgPurpose::Maintain)?;
     // From the first moment on, so that these are not written anew with rows that are deleted and
     // still seen here: see `erasure`.
     from.execute(

@@ -114,9 +114,9 @@ impl Source {
         let wait = self.changed.wait_timeout_while(self.lock(), limits::PG_ANSWER, |it| {
             it.batch < batch || is_stale(it)
         });
-        let it = wait.unwrap_or_else(PoisonError::into_inner).0;
+        let (it, waited) = wait.unwrap_or_else(PoisonError::into_inner);
         let is_newer = has_beats && it.batch.term > batch.term;
-        it.batch >= batch && !is_newer && !is_stale(&it)
+        !waited.timed_out() && !is_newer
     }
 
     /// Waits until nobody answers questions any more because of what the leader before has confirmed.
@@ -232,6 +232,25 @@ impl Source {
             if purpose == PgPurpose::Maintain { limits::PG_PART } else { limits::PG_ANSWER };
         connection.patience(patience)?;
         Ok(connection)
+    }
+
+    /// The same, again and again for [`limits::PG_ANSWER`] at most: a server that has no room for
+    /// another connection, or a failover, is not what whoever asks should be told of.
+    ///
+    /// # Errors
+    /// The last one.
+    pub(super) fn connect_soon(&self, purpose: PgPurpose) -> Result<PgConnection, PgError> {
+        let begun = Instant::now();
+        loop {
+            let may_wait = !self.has_ended() && begun.elapsed() < limits::PG_ANSWER;
+            match self.connect(purpose) {
+                Err(e) if may_wait && !e.is_final() => {
+                    log::debug!("cannot connect to the database: {e}");
+                    thread::sleep(limits::PG_LOOK);
+                }
+                done => return done,
+            }
+        }
     }
 
     /// The same, for as long as it takes. Says once that it waits, and again when that is over.
