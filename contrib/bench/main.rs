@@ -29,6 +29,9 @@ mod report;
 mod rows;
 mod scenarios;
 mod sharing;
+#[allow(dead_code)] // As above.
+#[path = "../../tests/process/signals.rs"]
+mod signals;
 mod stats;
 mod texts;
 mod tls;

@@ -14,12 +14,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::{Client, Dice, Home, PASSWORD, PATIENCE, Papod, die_with_this_thread, tls};
+use crate::process::{
+    Client, Dice, Home, PASSWORD, PATIENCE, Papod, die_with_this_thread, signals, tls,
+};
 use papo::config::{Config, PasswordCost};
 use papo::entry::Clock;
 use papo::server::Server;
 use rusqlite::Connection;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal};
 
 /// A netcat that has logged in as somebody.
 struct Netcat {
@@ -56,9 +58,7 @@ impl Netcat {
 
     /// Stops it, as Ctrl-Z does, and waits until it is.
     fn stop(&self) {
-        kill_process(self.id(), Signal::STOP).unwrap();
-        let stopped = waitpid(Some(self.id()), WaitOptions::UNTRACED).unwrap().unwrap();
-        assert!(stopped.1.stopped());
+        signals::send(self.id(), Signal::STOP).unwrap();
     }
 
     fn kill(mut self) {

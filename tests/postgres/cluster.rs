@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
+use crate::signals;
+
 /// The user that has no files, and its group.
 const NOBODY: u32 = 65_534;
 
@@ -225,7 +227,7 @@ impl Cluster {
         // Memory of its processes as files in the folder, so that none is left if it is killed.
         let memory = "dynamic_shared_memory_type=mmap";
         let synced = if folder.disk.is_some() { "fsync=on" } else { "fsync=off" };
-        let usual = ["listen_addresses=", synced, "max_connections=200", memory];
+        let usual = ["listen_addresses=", synced, "max_connections=500", memory];
         for setting in usual.into_iter().chain(settings.iter().map(String::as_str)) {
             server.arg("-c").arg(setting);
         }
@@ -327,7 +329,7 @@ impl Cluster {
     fn signal_receiver(&self, signal: Signal) {
         let sql = "SELECT pid FROM pg_stat_wal_receiver";
         let id = self.ask("postgres", sql).and_then(|id| Pid::from_raw(id.parse().ok()?));
-        kill_process(id.expect("it receives"), signal).unwrap();
+        signals::send(id.expect("it receives"), signal).unwrap();
     }
 
     /// Receives no more from its primary.
@@ -352,7 +354,7 @@ impl Cluster {
     pub fn signal(&self, signal: Signal) {
         for process in self.children().into_iter().chain([Pid::from_child(&self.server)]) {
             // It may have ended.
-            let _ = kill_process(process, signal);
+            let _ = signals::send(process, signal);
         }
     }
 

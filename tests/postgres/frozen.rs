@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cluster::Cluster;
 use crate::machines::{Machines, NODES};
-use crate::process::{Client, PATIENCE, Papod, id};
+use crate::process::{Client, PATIENCE, Papod, id, signals};
 
 const LINE: &str = "ONCE key MSG ana stop here";
 
@@ -23,7 +23,7 @@ impl Backend {
     }
 
     fn freeze(&self) {
-        kill_process(self.0, Signal::STOP).unwrap();
+        signals::send(self.0, Signal::STOP).unwrap();
     }
 
     /// It goes on, and ends: somebody has asked it to.

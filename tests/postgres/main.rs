@@ -72,3 +72,5 @@ mod team;
 mod transcript;
 mod trial;
 mod watched;
+
+use process::signals;

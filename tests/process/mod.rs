@@ -7,6 +7,7 @@
 #![allow(dead_code)] // Each test program uses a part of it.
 
 mod dice;
+pub mod signals;
 pub mod tls;
 pub mod unix;
 
@@ -264,11 +265,11 @@ impl Papod {
         answer
     }
 
-    /// Sends it a signal.
+    /// Sends it a signal. If it is to stop, it has when this returns.
     pub fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.id()).expect("ids are small");
         let id = Pid::from_raw(id).expect("ids are not zero");
-        rustix::process::kill_process(id, signal).expect("it can be signalled");
+        signals::send(id, signal).expect("it can be signalled");
     }
 
     /// Whether it has not ended.
