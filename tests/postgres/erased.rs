@@ -16,7 +16,7 @@ use papo::store::postgres::{PgDatabase, PgUrl};
 use crate::bench::{ANA, BIA, Bench, CAIO, person};
 use crate::cluster::{Cluster, cluster, url};
 use crate::lives::{self, World};
-use crate::marks::{marked, marks_in};
+use crate::marks::{mark, marked, marks_in};
 use crate::process::{Dice, PATIENCE, Papod};
 
 /// The numbers of the texts in the rows of a database, whichever hold.
@@ -85,7 +85,7 @@ fn what_is_deleted_is_in_no_row_and_in_no_file() {
             (6..9, Some(about)) => {
                 let message = left.get_mut(&about).unwrap();
                 let who = [message.author, message.other][dice.below(2) as usize];
-                let word = (dice.below(4) > 0).then(|| format!("mark{n:05}"));
+                let word = (dice.below(4) > 0).then(|| mark(n));
                 match word {
                     Some(_) => message.words.insert(who, n),
                     None => message.words.remove(&who),
@@ -139,6 +139,39 @@ fn a_page_without_rows_is_filled() {
     wipe(&mut store);
     let there = marks_in(cluster.files().into_iter());
     assert!(!there.contains(&201) && there.contains(&300), "{there:?}");
+}
+
+/// Where the last slot of a page is the beginning of a row that is elsewhere, its room looks larger than
+/// it is: here as if the smallest row would just fit.
+#[test]
+fn a_page_with_less_room_than_it_seems_is_filled() {
+    let db = cluster().make_database();
+    drop(PgDatabase::open(&PgUrl::parse(&url(&[cluster()], &db)).unwrap()).unwrap());
+    let run = |sql: &str| assert!(cluster().run(&db, sql), "{sql}");
+    let vacuum = || run("VACUUM (TRUNCATE false, INDEX_CLEANUP) entry");
+    let fill = |from: i64, upto: i64, length: usize| {
+        let body = format!("'{}' FROM generate_series({from}, {upto}) AS n", "x".repeat(length));
+        run(&format!("INSERT INTO entry SELECT n, 1, 1, 1, 1, 0, 0, {body}"));
+    };
+    // A row of 160 bytes, and 79 of 96.
+    fill(1, 1, 70);
+    fill(2, 80, 1);
+    run("UPDATE entry SET changed = true WHERE id = 80");
+    vacuum();
+    fill(81, 81, 1);
+    run("DELETE FROM entry WHERE id IN (5, 6)");
+    vacuum();
+    run("UPDATE entry SET changed = true WHERE id = 81");
+    vacuum();
+    fill(82, 82, 1);
+    assert_eq!(cluster().ask(&db, "SELECT ctid FROM entry WHERE id = 81").unwrap(), "(0,5)");
+    assert_eq!(cluster().ask(&db, "SELECT max(ctid) FROM entry").unwrap(), "(0,81)");
+    let is_filled = || {
+        vacuum();
+        cluster().ask(&db, "SELECT 0 = ANY(filled) FROM papo_overwrite(0, 80)").unwrap() == "t"
+    };
+    assert!(!is_filled());
+    assert!(is_filled());
 }
 
 /// VACUUM leaves a page alone that somebody uses.

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::thread;
 use std::time::Instant;
 
-use crate::marks::{marked, marks};
+use crate::marks::{mark, marked, marks};
 use crate::narrow::Narrow;
 use crate::process::{Dice, Home, PATIENCE, Papod, id};
 use papo::entry::{Clock, EntryId, Millis};
@@ -175,7 +175,8 @@ fn papod_forgets_while_it_runs() {
     let mut ana = papod.register("ana");
     ana.say("GROUP NEW team bob");
     ana.until("OK GROUP NEW");
-    ana.say("ONCE key MSG bob mark00002 once");
+    let once = format!("ONCE key MSG bob {} once", mark(2));
+    ana.say(&once);
     let first = ana.until("OK MSG ").pop().unwrap();
     for n in 3..=40 {
         ana.send(if n % 2 == 0 { "bob" } else { "#team" }, &marked(n, 3_000));
@@ -217,7 +218,7 @@ fn papod_forgets_while_it_runs() {
     }
     // A key is remembered for ever.
     let mut ana = papod.login_quietly("ana");
-    ana.say("ONCE key MSG bob mark00002 once");
+    ana.say(&once);
     ana.expect(&first);
     ana.say("WAIT last read 1");
     assert!(ana.line().starts_with("ERR WAIT no-such-message "));

@@ -6,7 +6,7 @@ use std::time::Instant;
 use std::{fs, thread};
 
 use crate::bench::{ANA, BIA, Bench, CAIO, handle, person};
-use crate::marks::{marked, marks};
+use crate::marks::{mark, marked, marks};
 use crate::process::{Dice, PATIENCE};
 use papo::chat::Act;
 use papo::entry::{AccountId, EntryId, Millis};
@@ -67,7 +67,7 @@ fn what_is_deleted_is_in_no_file() {
             (6..9, Some(about)) => {
                 let message = left.get_mut(&about).unwrap();
                 let who = [message.author, message.other][dice.below(2) as usize];
-                let word = (dice.below(4) > 0).then(|| format!("mark{n:05}"));
+                let word = (dice.below(4) > 0).then(|| mark(n));
                 match word {
                     Some(_) => message.words.insert(who, n),
                     None => message.words.remove(&who),
@@ -125,8 +125,8 @@ fn marks_beyond_the_bound_are_in_no_file_in_the_end() {
             store.commit();
         }
     }
-    store.act(BIA, Act::React { about, word: Some("mark95000".into()) });
-    store.act(BIA, Act::React { about: kept, word: Some("mark95001".into()) });
+    store.act(BIA, Act::React { about, word: Some(mark(95_000).into()) });
+    store.act(BIA, Act::React { about: kept, word: Some(mark(95_001).into()) });
     store.commit();
     store.act(ANA, Act::Delete { about });
     store.commit();

@@ -11,21 +11,27 @@ pub fn marks(db: &Path) -> BTreeSet<i64> {
     marks_in(files.into_iter())
 }
 
-/// The numbers of the marks in these files, as far as they exist: `mark` and five digits.
+/// The numbers of the marks in these files, as far as they exist: `mark` and nine digits.
 pub fn marks_in(files: impl Iterator<Item = PathBuf>) -> BTreeSet<i64> {
     let mut found = BTreeSet::new();
     for file in files {
         let bytes = fs::read(file).unwrap_or_default();
         for at in memchr::memmem::find_iter(&bytes, "mark") {
-            let digits = bytes.get(at + 4..at + 9).unwrap_or_default();
+            let digits = bytes.get(at + 4..at + 13).unwrap_or_default();
             found.extend(str::from_utf8(digits).ok().and_then(|digits| digits.parse::<i64>().ok()));
         }
     }
     found
 }
 
+/// The mark of a number, a word. Eight bytes of one, which may be left between two rows of PostgreSQL,
+/// are not taken for it: five more would have to follow them by chance.
+pub fn mark(n: i64) -> String {
+    format!("mark{n:09}")
+}
+
 /// A text that is full of the mark of a number. It ends with a whole one: the byte that follows it
 /// in a file may be a digit.
 pub fn marked(n: i64, length: usize) -> String {
-    format!("mark{n:05} ").repeat(length / 10 + 1)
+    format!("{} ", mark(n)).repeat(length / 14 + 1)
 }

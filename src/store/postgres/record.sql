@@ -316,12 +316,9 @@ BEGIN
     IF room <= 0 THEN
         filled := ARRAY[page];
         RETURN;
-    ELSIF room < least THEN
-        UPDATE entry SET changed = changed WHERE id = some_id RETURNING ctid INTO place;
-        spoiled := ARRAY[papo_page(place)];
-        RETURN;
     END IF;
     FOR attempt IN 1 .. CASE WHEN some_id IS NULL THEN pages ELSE 1 + lost / 8 END LOOP
+        EXIT WHEN room < least;
         BEGIN
             IF some_id IS NULL THEN
                 -- It is put into any page with so much room.
@@ -339,12 +336,16 @@ BEGIN
             filled := filled || papo_page(place);
         ELSE
             spoiled := spoiled || papo_page(place);
-        END IF;
-        EXIT WHEN papo_page(place) = page OR papo_page(place) >= pages OR room < least + 8;
-        IF some_id IS NOT NULL THEN
             room := room - 8;
         END IF;
+        IF papo_page(place) = page OR some_id IS NULL AND papo_page(place) >= pages THEN
+            RETURN;
+        END IF;
     END LOOP;
+    IF room < least THEN
+        UPDATE entry SET changed = changed WHERE id = some_id RETURNING ctid INTO place;
+        spoiled := spoiled || papo_page(place);
+    END IF;
 END
 $papo$;
 
