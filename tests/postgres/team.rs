@@ -17,7 +17,7 @@ use crate::process::{Client, PASSWORD, Papod, id};
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// A connection to a node, if it lets people in, and says so soon.
-fn greeted(address: SocketAddr) -> Option<Client> {
+pub fn greeted(address: SocketAddr) -> Option<Client> {
     let socket = TcpStream::connect(address).ok()?;
     socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     // Without taking it away.

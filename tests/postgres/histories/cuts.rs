@@ -4,6 +4,7 @@
 //! kept a message from its `OK`. `PAPO_ROUNDS` sets how often all of them happen.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,9 +16,9 @@ use crate::cluster::Cluster;
 use crate::machines::{leader_of, stop_all};
 use crate::network::{Network, address};
 use crate::nodes::rounds;
-use crate::process::{self, Client, Dice, PASSWORD, Papod};
+use crate::process::{self, Dice, PASSWORD, Papod};
 use crate::server_pair::{IS_SYNC, WAIT_FOR_STANDBY};
-use crate::team::People;
+use crate::team::{People, greeted};
 
 /// The machines that papods are on, and those that servers are on.
 const NODES: Range<usize> = 0..3;
@@ -108,15 +109,17 @@ impl Site<'_> {
         self.cuts.push(Cut { name, begun, healed, whole: Instant::now() });
     }
 
-    /// Waits until somebody writes something at a node.
+    /// Waits until somebody writes something at a node. One that was cut off for longer than it waits
+    /// turns people away until it serves again.
     fn until_served(&self, at: usize) {
         let began = Instant::now();
         let write = || {
-            let mut client = Client::connect(self.nodes[at].address);
+            let mut client = greeted(self.nodes[at].address)?;
             client.socket().set_read_timeout(Some(PATIENCE)).unwrap();
-            client.say(&format!("LOGIN {PROBE} {PASSWORD} quiet"));
+            let login = format!("LOGIN {PROBE} {PASSWORD} quiet\n");
+            client.socket().write_all(login.as_bytes()).ok()?;
             client.next_line().filter(|line| line.starts_with("OK LOGIN "))?;
-            client.say(&format!("MSG {PROBE} hello"));
+            client.socket().write_all(format!("MSG {PROBE} hello\n").as_bytes()).ok()?;
             client.next_line().filter(|line| line.starts_with("OK MSG "))
         };
         while write().is_none() {
