@@ -10,8 +10,8 @@
 
     asyncio.run(main())
 
-A server is HOST:PORT, tls:HOST:PORT or unix:PATH; without arguments Bot() uses PAPO_SERVER, PAPO_AS
-and PAPO_SECRET. Each message from someone else comes at least once, in order, even if it was sent
+A server is HOST:PORT, tls:HOST:PORT or unix:PATH, or several of them with commas, of which the next is
+tried if one gives no answer; without arguments Bot() uses PAPO_SERVER, PAPO_AS and PAPO_SECRET. Each message from someone else comes at least once, in order, even if it was sent
 while the bot was away, and is marked as read when the loop asks for the next one. A reply is sent
 exactly once, however often the bot or the server is killed in between: its key is made from the
 message's id. So do in the loop only what may be done twice, and leave the rest to reply().
@@ -34,11 +34,13 @@ __all__ = ["Bot", "Message", "Refused", "escape", "unescape"]
 LINE = 1 << 18  # A line from the server is at most about 128 KiB.
 SILENCE = 60  # Seconds without a line after which it sends a PING.
 ANSWER = 30  # Seconds to wait for the answer to that, or to any other command.
+REACH = 10  # Seconds to reach a server.
 SHORTEST = 0.2  # The longest first pause before reconnecting, in seconds.
 LONGEST = 30  # The longest pause, in seconds.
 PAGE = 1000  # The most rows that HIST gives.
 PUT = 48000  # Bytes in a PUT, a multiple of three.
 AHEAD = 16  # PUTs without an answer.
+LOST = (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError)  # No server, or none any more.
 
 
 class Refused(Exception):
@@ -123,7 +125,18 @@ class Link:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def open(cls, server, handle, secret, quiet):
+    async def open(cls, servers, handle, secret, quiet):
+        """Logs in at the first of these servers that answers."""
+        *others, last = servers
+        for server in others:
+            try:
+                return await cls.open_at(server, handle, secret, quiet)
+            except LOST:
+                pass
+        return await cls.open_at(last, handle, secret, quiet)
+
+    @classmethod
+    async def open_at(cls, server, handle, secret, quiet):
         way, _, rest = server.partition(":")
         if way == "unix":
             reader, writer = await asyncio.open_unix_connection(rest, limit=LINE)
@@ -132,7 +145,7 @@ class Link:
             host, _, port = (rest if secure else server).rpartition(":")
             context = ssl.create_default_context() if secure else None
             opening = asyncio.open_connection(host.strip("[]"), int(port), ssl=context, limit=LINE)
-            reader, writer = await asyncio.wait_for(opening, ANSWER)
+            reader, writer = await asyncio.wait_for(opening, REACH)
         link = cls(reader, writer)
         try:
             await link.say("LOGIN %s %s%s" % (handle, secret, " quiet" if quiet else ""))
@@ -174,9 +187,10 @@ class Bot:
     """An account whose messages are handled one by one: `async with`, then `async for`."""
 
     def __init__(self, server=None, handle=None, secret=None):
-        self.server = server or os.environ.get("PAPO_SERVER") or "127.0.0.1:7276"
-        if not re.fullmatch(r"unix:.+|.+:\d+", self.server):
-            raise ValueError("the server is %s; expected HOST:PORT, tls:HOST:PORT or unix:PATH" % self.server)
+        self.servers = (server or os.environ.get("PAPO_SERVER") or "127.0.0.1:7276").split(",")
+        for server in self.servers:
+            if not re.fullmatch(r"unix:.+|.+:\d+", server):
+                raise ValueError("the server is %s; expected HOST:PORT, tls:HOST:PORT or unix:PATH" % server)
         self.handle = handle or given("PAPO_AS", "the account")
         self.secret = secret or given("PAPO_SECRET", "its password or a token")
         self._desk, self._lock = None, asyncio.Lock()
@@ -231,7 +245,7 @@ class Bot:
         while True:
             link = None
             try:
-                link = await Link.open(self.server, self.handle, self.secret, True)
+                link = await Link.open(self.servers, self.handle, self.secret, True)
                 unanswered = 0
                 for at in range(0, len(data), PUT):
                     await link.say("PUT " + base64.b64encode(data[at : at + PUT]).decode())
@@ -248,7 +262,7 @@ class Bot:
                 if not refusal.passing():
                     raise
                 await pause.after(refusal)
-            except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as e:
+            except LOST as e:
                 if self._closed:
                     raise
                 await pause.after(e)
@@ -305,7 +319,7 @@ class Bot:
             while True:
                 try:
                     if not self._desk:
-                        self._desk = await Link.open(self.server, self.handle, self.secret, True)
+                        self._desk = await Link.open(self.servers, self.handle, self.secret, True)
                     await self._desk.say(line)
                     return await self._desk.answer(line.split(" ", 1)[0], seconds)
                 except Refused as refusal:
@@ -314,7 +328,7 @@ class Bot:
                     if not refusal.passing() or refusal.code == "timeout":
                         raise
                     await pause.after(refusal)
-                except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as e:
+                except LOST as e:
                     if self._desk:
                         self._desk.close()
                     self._desk = None
@@ -334,13 +348,13 @@ class Bot:
         pause = Pause()
         while True:
             try:
-                self._feed = await Link.open(self.server, self.handle, self.secret, False)
+                self._feed = await Link.open(self.servers, self.handle, self.secret, False)
                 await self._follow(pause)
             except Refused as refusal:
                 if not refusal.passing():
                     raise
                 await self._again(pause, refusal, refusal)
-            except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as e:
+            except LOST as e:
                 if self._closed:
                     return
                 await self._again(pause, e, e.strerror if getattr(e, "strerror", None) else e)
@@ -348,7 +362,7 @@ class Bot:
     async def _again(self, pause, why, text):
         if pause.is_first():
             text = str(text) or "no answer"
-            print("papo: %s: %s; trying again" % (self.server, text), file=sys.stderr, flush=True)
+            print("papo: %s: %s; trying again" % (",".join(self.servers), text), file=sys.stderr, flush=True)
         await pause.after(why)
 
     async def _follow(self, pause):

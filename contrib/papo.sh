@@ -10,7 +10,8 @@
 #
 # These variables configure it; they need not be exported:
 #
-#   PAPO_SERVER       host:port, or unix:/path; 127.0.0.1:7276 if it is not set
+#   PAPO_SERVER       host:port, or unix:/path; 127.0.0.1:7276 if it is not set. Of several, with
+#                     commas in between, the first that answers.
 #   PAPO_AS           the account
 #   PAPO_SECRET       its password or, better, a token (TOKEN NEW, in a session of your own), or
 #   PAPO_SECRET_FILE  a file with that in its first line, mode 0600. Over a Unix socket neither is
@@ -421,16 +422,22 @@ papo_is_state() {
 # papo_login [quiet]: the line that logs in, once server and account are known.
 papo_login() (
     [ -n "${PAPO_AS-}" ] || { echo 'papo: PAPO_AS is not set; it names the account' >&2 && exit 2; }
-    server=${PAPO_SERVER:-127.0.0.1:7276}
-    port=${server##*:}
-    case $server in
-    unix:?*) port=0 ;;
-    ?*:*) ;;
-    *) port='' ;;
-    esac
-    case $port in
-    '' | *[!0-9]*) printf 'papo: PAPO_SERVER is %s; expected host:port or unix:/path\n' "$server" >&2 && exit 2 ;;
-    esac
+    all=${PAPO_SERVER:-127.0.0.1:7276},
+    while [ -n "$all" ]; do
+        server=${all%%,*} all=${all#*,}
+        port=${server##*:}
+        case $server in
+        unix:?*) port=0 ;;
+        ?*:*) ;;
+        *) port='' ;;
+        esac
+        case $port in
+        '' | *[!0-9]*)
+            printf 'papo: PAPO_SERVER is %s; expected host:port or unix:/path\n' "$PAPO_SERVER" >&2
+            exit 2
+            ;;
+        esac
+    done
     secret=${PAPO_SECRET-}
     if [ -z "$secret" ] && [ -n "${PAPO_SECRET_FILE-}" ]; then
         IFS= read -r secret <"$PAPO_SECRET_FILE" || [ -n "$secret" ] || exit 2
@@ -440,11 +447,23 @@ papo_login() (
     printf '%s\n' "LOGIN $PAPO_AS${secret:+ $secret}${1:+ $1}"
 )
 
-# papo_nc [SECONDS]: runs nc in place of a subshell, and ends it after that time if there is
+# papo_server: the first of the servers that greets, or the last one.
+papo_server() (
+    all=${PAPO_SERVER:-127.0.0.1:7276}
+    while server=${all%%,*} && [ "$all" != "$server" ]; do
+        case $(echo QUIT | papo_nc 5 "$server" 2>/dev/null) in
+        HELLO*) all=$server ;;
+        *) all=${all#*,} ;;
+        esac
+    done
+    printf '%s\n' "$server"
+)
+
+# papo_nc [SECONDS [SERVER]]: runs nc in place of a subshell, and ends it after that time if there is
 # `timeout`.
 papo_nc() {
     IFS=' '
-    server=${PAPO_SERVER:-127.0.0.1:7276} limit=
+    server=${2:-$(papo_server)} limit=
     [ -z "${1-}" ] || ! command -v timeout >/dev/null || limit="timeout $1"
     case $server in
     unix:*) set -- -U "${server#unix:}" ;;

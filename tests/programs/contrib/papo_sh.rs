@@ -59,7 +59,8 @@ fn sends(shell: &str, nc: &str) {
     assert_eq!(run("papo_send; exit $?", 2).1, "papo: no recipient given\n");
     let unset = "papo: PAPO_AS is not set; it names the account\n";
     assert_eq!(run("unset PAPO_AS; papo_send bob hi", 2).1, unset);
-    for server in ["localhost", "localhost:", "localhost:papo", "unix:"] {
+    let others = ["localhost", "localhost:", "localhost:papo", "unix:", "a:1,", "a:1,,b:1", "a:1,b"];
+    for server in others {
         let (_, err) = run(&format!("PAPO_SERVER={server}; papo_send bob hi"), 2);
         let said = format!("papo: PAPO_SERVER is {server}; expected host:port or unix:/path\n");
         assert_eq!(err, said);
@@ -102,6 +103,12 @@ fn sends(shell: &str, nc: &str) {
         let (_, err) = run(&format!("PAPO_SERVER={nobody}; {call}"), 3);
         assert!(err.ends_with(&format!(": no answer from {nobody}\n")), "{err}");
     }
+    // Of several the first that answers, or none does.
+    let several = format!("PAPO_SERVER={nobody},{nobody},{}", place.papod.address);
+    run(&format!("{several}; papo_send bob 'by another way'"), 0);
+    assert_eq!(place.said("bob", "alice").last().unwrap(), "by another way");
+    let (_, err) = run(&format!("PAPO_SERVER={nobody},{nobody}; papo_send bob hi"), 3);
+    assert!(err.ends_with(&format!(": no answer from {nobody},{nobody}\n")), "{err}");
     place.is_tidy();
 }
 
