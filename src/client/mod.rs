@@ -60,4 +60,5 @@ mod text_arguments_tests;
 pub mod token;
 pub mod token_flags;
 pub mod trust;
+mod waiting_entries;
 pub mod when;

@@ -33,6 +33,7 @@ use super::caller::Caller;
 use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines;
+use super::waiting_entries::{WaitingEntries, WaitingEntry};
 use super::{sharing, signals};
 use crate::entry::{Entry, EntryKind};
 use crate::limits;
@@ -58,24 +59,8 @@ const MOST: usize = limits::LINE * 4;
 /// Time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A queued message, how often the log had been put back when it came, and its slot of [`WAITING`].
-type WaitingMessage = (WaitingEntry, u64, SemaphoreGuardArc);
-
-/// An entry by somebody else.
-struct WaitingEntry {
-    entry: Entry,
-    /// Its tags as they are on the wire, `-` if there are none.
-    tags: String,
-}
-
-impl WaitingEntry {
-    fn new(line: EntryLine) -> WaitingEntry {
-        let pairs = line.tags().into_iter().map(|(key, value)| format!("{key}={value}"));
-        let tags = pairs.collect::<Vec<_>>().join(",");
-        let tags = if tags.is_empty() { "-".to_owned() } else { tags };
-        WaitingEntry { entry: line.entry.into_owned(), tags }
-    }
-}
+/// The id of an entry, how often the log had been put back when it came, and its slot of [`WAITING`].
+type WaitingPlace = (u64, u64, SemaphoreGuardArc);
 
 /// What to run, and how.
 #[derive(Clone, Debug)]
@@ -121,20 +106,23 @@ pub async fn on(account: &Credentials, options: &OnOptions) -> Result<(), Failur
         running: Semaphore::new(RUNNING),
         groups: RefCell::new(BTreeSet::new()),
         put_back: Cell::new(0),
+        waiting: WaitingEntries::default(),
     };
     let (fail, failed) = channel::bounded(1);
     let room = Arc::new(Semaphore::new(WAITING));
     let executor = LocalExecutor::new();
-    let mut queues: HashMap<String, Sender<WaitingMessage>> = HashMap::new();
+    let mut queues: HashMap<String, Sender<WaitingPlace>> = HashMap::new();
     let reading = async {
         loop {
             let line = feed.next().await?;
             if bot.put_back.replace(feed.put_back()) != feed.put_back() {
                 acks.forget();
+                bot.waiting.forget();
             }
             let Some(known) = EntryLine::parse(&line) else { continue };
             let (waiting, me) = (WaitingEntry::new(known), &account.handle);
             let entry = &waiting.entry;
+            bot.waiting.hear(entry);
             let is_in = lines::concerns(&entry.from, &entry.to, &options.conversations, me);
             if !is_in {
                 continue;
@@ -145,15 +133,20 @@ pub async fn on(account: &Credentials, options: &OnOptions) -> Result<(), Failur
                 }
                 continue;
             }
-            acks.begin(entry.id.number());
+            let (id, name) = (entry.id.number(), lines::conversation(entry).to_string());
+            acks.begin(id);
             let place = room.acquire_arc().await;
-            let queue = queues.entry(lines::conversation(entry).to_string()).or_insert_with(|| {
-                let (queue, waiting) = channel::unbounded();
-                executor.spawn(bot.serve(waiting, fail.clone())).detach();
+            let queue = queues.entry(name).or_insert_with_key(|name| {
+                let (queue, places) = channel::unbounded();
+                executor.spawn(bot.serve(name.clone(), places, fail.clone())).detach();
                 queue
             });
+            let is_reaction = entry.kind == EntryKind::React && options.reactions;
+            if lines::is_message(entry) || is_reaction {
+                bot.waiting.add(waiting);
+            }
             // Its receiver lives as long as this runs.
-            let _ = queue.try_send((waiting, feed.put_back(), place));
+            let _ = queue.try_send((id, feed.put_back(), place));
         }
     };
     let failing = async {
@@ -182,40 +175,45 @@ struct Bot<'a> {
     groups: RefCell<BTreeSet<i32>>,
     /// How often the server's log was put back.
     put_back: Cell<u64>,
+    /// What the command has to be run for.
+    waiting: WaitingEntries,
 }
 
 impl Bot<'_> {
     /// Handles the messages of one conversation, one after another.
-    async fn serve(&self, waiting: Receiver<WaitingMessage>, fail: Sender<Failure>) {
-        while let Ok((waiting, put_back, place)) = waiting.recv().await {
-            let entry = &waiting.entry;
-            let is_reaction = entry.kind == EntryKind::React;
-            let is_wanted = lines::is_message(entry) || (is_reaction && self.options.reactions);
+    async fn serve(&self, name: String, places: Receiver<WaitingPlace>, fail: Sender<Failure>) {
+        while let Ok((id, put_back, place)) = places.recv().await {
             // What nothing is run for is dealt with when its turn comes: else it would come again
             // at each login.
-            if is_wanted && let Err(e) = self.deal_with(&waiting).await {
+            if let Err(e) = self.deal_with(id).await {
                 let _ = fail.try_send(e);
                 return;
             }
+            self.waiting.remove(id);
             // If the log was put back meanwhile, the id may belong to another message.
             if put_back == self.put_back.get() {
-                let name = lines::conversation(entry).to_string();
-                self.acks.add(&name, entry.id.number());
+                self.acks.add(&name, id);
             }
             drop(place);
         }
     }
 
-    async fn deal_with(&self, waiting: &WaitingEntry) -> Result<(), Failure> {
-        let (entry, mut pause) = (&waiting.entry, self.options.pause);
+    /// Runs the command until it succeeds, or what it is for does not hold any more.
+    async fn deal_with(&self, id: u64) -> Result<(), Failure> {
+        let mut pause = self.options.pause;
         for attempt in 1..=TRIES {
-            match self.run(waiting).await? {
+            let turn = self.running.acquire().await;
+            let Some(waiting) = self.waiting.get(id) else { break };
+            let entry = &waiting.entry;
+            let ran = self.run(&waiting).await?;
+            drop(turn);
+            match ran {
                 Ok(output) => {
                     self.answer(entry, output).await?;
                     break;
                 }
                 Err(why) if attempt == TRIES => {
-                    let (id, from) = (entry.id.number(), &entry.from);
+                    let from = &entry.from;
                     report(format_args!(
                         "papo: message {id} from {from} was skipped after {TRIES} tries: {why}"
                     ));
@@ -233,7 +231,6 @@ impl Bot<'_> {
     /// could succeed.
     async fn run(&self, waiting: &WaitingEntry) -> Result<Result<Vec<u8>, String>, Failure> {
         let entry = &waiting.entry;
-        let _turn = self.running.acquire().await;
         let [program, arguments @ ..] = &self.options.command[..] else {
             return Err(Failure::Usage("no command is given".to_owned()));
         };

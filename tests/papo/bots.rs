@@ -128,6 +128,45 @@ fn conversations_do_not_wait_for_each_other() {
 }
 
 #[test]
+fn what_is_deleted_or_changed_while_it_waits_is_so_for_the_command() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let (mut ana, _) = place.papod().login("ana");
+    let (mut cid, _) = place.papod().login("cid");
+    // The first command goes on until cid's has run, which comes after all else.
+    let flag = place.home.path().join("flag");
+    let script = r#"text=$(cat)
+        case $PAPO_FROM/$text in
+        cid/*) echo >"$0" ;;
+        */hold) cat "$0" ;;
+        *) echo "ran for $text" ;;
+        esac"#;
+    let mut make = std::process::Command::new("mkfifo");
+    assert!(make.arg(&flag).status().unwrap().success());
+    let _on = on(&place, &["--react", "--", "sh", "-c", script, flag.to_str().unwrap()]);
+    let held = ana.send("bob", "hold");
+    let deleted = ana.send("bob", "a secret");
+    let edited = ana.send("bob", "old");
+    let marks = [
+        format!("REACT {deleted} sad"),
+        format!("REACT {held} wrong"),
+        format!("DEL {deleted}"),
+        format!("EDIT {edited} new"),
+        format!("REACT {held} right"),
+    ];
+    for mark in marks {
+        ana.say(&mark);
+        ana.until(&format!("OK {} ", mark.split(' ').next().unwrap()));
+    }
+    ana.send("bob", "end");
+    let last = cid.send("bob", "go");
+    cid.until(&format!("ACK {last} "));
+    let replies = ["new", "right", "end"];
+    for text in replies {
+        assert_eq!(next(&mut ana), format!("bob ana ran for {text}"));
+    }
+}
+
+#[test]
 fn a_retry_never_replies_twice() {
     let place = Place::with(&["ana", "bob"]);
     let (mut ana, _) = place.papod().login("ana");
