@@ -11,7 +11,7 @@ use super::lines;
 use super::progress::{SERVER, shown};
 use super::queries::row_head;
 use super::stdout;
-use crate::entry::EntryKind;
+use crate::entry::{Entry, EntryKind};
 use crate::limits;
 use crate::name::Target;
 use crate::wire::reply::Reply as Done;
@@ -22,7 +22,7 @@ use crate::wire::rows::{ChatLine, EntryLine};
 const LOOKED_AT: usize = 100;
 
 /// The id of a message. `last` is the newest one that the account has sent, from anywhere, and that
-/// was not deleted; it is looked for in the last 1,000 entries of its 100 newest conversations.
+/// is there; it is looked for in the last 1,000 entries of its 100 newest conversations.
 ///
 /// # Errors
 /// `Unfit` if there is none; as [`Caller::ask`].
@@ -33,11 +33,16 @@ pub async fn resolve(
 ) -> Result<u64, Failure> {
     match which {
         Which::Id(id) => Ok(id.number()),
-        Which::Last => last(account, caller).await,
+        Which::Last => last(account, caller, lines::is_message).await,
     }
 }
 
-async fn last(account: &Credentials, caller: &mut Caller<'_>) -> Result<u64, Failure> {
+/// The newest message of the account that is `wanted`.
+async fn last(
+    account: &Credentials,
+    caller: &mut Caller<'_>,
+    wanted: fn(&Entry) -> bool,
+) -> Result<u64, Failure> {
     let chats = caller.ask("CHATS").await?;
     let mut newest = 0;
     for chat in chats.rows.iter().filter_map(|row| ChatLine::parse(row)).take(LOOKED_AT) {
@@ -45,7 +50,7 @@ async fn last(account: &Credentials, caller: &mut Caller<'_>) -> Result<u64, Fai
         if chat.last.number() < newest {
             break;
         }
-        newest = newest.max(last_in(account, caller, &chat.to, newest).await?);
+        newest = newest.max(last_in(account, caller, &chat.to, newest, wanted).await?);
     }
     if newest == 0 {
         return Err(Failure::Unfit("no message of yours was found; name its id".to_owned()));
@@ -53,20 +58,21 @@ async fn last(account: &Credentials, caller: &mut Caller<'_>) -> Result<u64, Fai
     Ok(newest)
 }
 
-/// The id of the account's newest message in a conversation, or 0 if there is none after `after`.
+/// The id of the account's newest message in a conversation that is `wanted`, or 0 if there is none
+/// after `after`.
 async fn last_in(
     account: &Credentials,
     caller: &mut Caller<'_>,
     to: &Target,
     after: u64,
+    wanted: fn(&Entry) -> bool,
 ) -> Result<u64, Failure> {
     // Most often it is among the last few.
     for rows in [50, limits::HIST_MAX] {
         let reply = caller.ask(&format!("HIST {to} {rows}")).await?;
         let rows: Vec<EntryLine> = reply.rows.iter().filter_map(|r| EntryLine::parse(r)).collect();
-        let is_mine = |row: &&EntryLine| {
-            lines::is_own(&row.entry, &account.handle) && lines::is_message(&row.entry)
-        };
+        let is_mine =
+            |row: &&EntryLine| lines::is_own(&row.entry, &account.handle) && wanted(&row.entry);
         if let Some(row) = rows.iter().rev().find(is_mine) {
             return Ok(row.entry.id.number());
         }
@@ -97,12 +103,23 @@ pub async fn edit(
     edited.map_err(|e| lines::about_text(e, &command, &text)).map(drop)
 }
 
-/// Deletes a message for everyone.
+/// Deletes a message for everyone. `last` is the newest one also if it was deleted: said again, it
+/// deletes no other one.
 ///
 /// # Errors
 /// Any.
 pub async fn del(account: &Credentials, which: Which) -> Result<(), Failure> {
-    about(account, "DEL", which, "").await
+    let mut caller = Caller::hasty(account);
+    let done = async {
+        let id = match which {
+            Which::Id(id) => id.number(),
+            Which::Last => {
+                last(account, &mut caller, |entry| entry.kind == EntryKind::Message).await?
+            }
+        };
+        caller.ask(&format!("DEL {id}")).await
+    };
+    shown(SERVER, done).await.map(drop)
 }
 
 /// Reacts to a message; `-` takes the reaction back.
@@ -110,14 +127,10 @@ pub async fn del(account: &Credentials, which: Which) -> Result<(), Failure> {
 /// # Errors
 /// Any.
 pub async fn react(account: &Credentials, which: Which, word: &str) -> Result<(), Failure> {
-    about(account, "REACT", which, &format!(" {word}")).await
-}
-
-async fn about(account: &Credentials, verb: &str, which: Which, rest: &str) -> Result<(), Failure> {
     let mut caller = Caller::hasty(account);
     let done = async {
         let id = resolve(account, &mut caller, which).await?;
-        caller.ask(&format!("{verb} {id}{rest}")).await
+        caller.ask(&format!("REACT {id} {word}")).await
     };
     shown(SERVER, done).await.map(drop)
 }

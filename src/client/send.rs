@@ -85,6 +85,12 @@ pub async fn send(
 ) -> Result<(), Failure> {
     let SendOptions { key, wait, unless, fitting } = options;
     let is_new = key.is_none();
+    let is_last =
+        matches!(what, SendCommand::Reply(Which::Last) | SendCommand::Forward(Which::Last, _));
+    if is_last && !is_new {
+        let why = "with --key name the id of the message: the next time, last may be another one";
+        return Err(Failure::Usage(why.to_owned()));
+    }
     let key = key.map_or_else(random_key, Ok)?;
     let mut caller = Caller::hasty(account);
     // Read before anything is looked up, so that a wrong one is no reason to connect.

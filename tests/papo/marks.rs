@@ -98,6 +98,8 @@ fn last_is_the_newest_message_of_the_account() {
     bob.until("OK MSG 64 ");
     place.done("ana", &["del", "last"]);
     assert_eq!(place.bodies("cid", "ana"), ["-"]);
+    // Said again, it deletes no other one.
+    place.done("ana", &["del", "last"]);
     place.done("ana", &["edit", "LAST", "the first"]);
     assert_eq!(place.bodies("bob", "ana")[0], "the first");
 }
@@ -106,6 +108,9 @@ fn last_is_the_newest_message_of_the_account() {
 fn refusals_say_what_a_shell_can_do() {
     let place = Place::with(&["ana", "bob"]);
     place.done("ana", &["send", "bob", "hi"]);
+    let why = "papo: with --key name the id of the message: the next time, last may be another one";
+    fails(&mut place.papo("ana", &["re", "--key", "k", "last", "ho"]), 2, why);
+    fails(&mut place.papo("ana", &["fwd", "--key", "k", "last", "bob"]), 2, why);
     let mut edit = place.papo("bob", &["edit", "1", "ho"]);
     fails(&mut edit, 1, "ERR EDIT not-yours 1: only ana may change this; papo re 1 <text> ");
     fails(&mut place.papo("bob", &["re", "9", "x"]), 1, "ERR RE no-such-message 9: ");
