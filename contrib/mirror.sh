@@ -11,6 +11,8 @@
 # message. A line of `out` is one message, with line breaks as \n and backslashes doubled (printf
 # '%b' undoes that): 2026-11-22T11:58:03.214Z <ana> lunch at one?
 #
+# It is a log of what came: what is edited or deleted later stays in it, and so do files.
+#
 # Files that people send are fetched into the folder `files` there, under the id of their message and
 # their name; their names are in `out`.
 #

@@ -105,6 +105,8 @@ class Message(namedtuple("Message", "id time sender to tags text bot")):
 
     async def react(self, word):
         """Reacts to the message with a word or an emoji; - takes that back."""
+        if word.split() != [word]:
+            raise ValueError("a reaction is one word")
         await self.bot.command("REACT %d %s" % (self.id, word))
 
     async def reply(self, text, n=0):
@@ -156,6 +158,8 @@ class Link:
             raise
 
     async def say(self, line):
+        if "\n" in line:
+            raise ValueError("a command is one line")
         self.writer.write(line.encode() + b"\n")
         await self.writer.drain()
 
@@ -329,12 +333,19 @@ class Bot:
                         raise
                     await pause.after(refusal)
                 except LOST as e:
-                    if self._desk:
-                        self._desk.close()
-                    self._desk = None
+                    self._hang_up()
                     if self._closed:
                         raise
                     await pause.after(e)
+                except asyncio.CancelledError:
+                    # The answer may come yet, and is not that of the next command.
+                    self._hang_up()
+                    raise
+
+    def _hang_up(self):
+        if self._desk:
+            self._desk.close()
+        self._desk = None
 
     async def _mark(self, verb, message):
         try:

@@ -32,10 +32,9 @@ result() {
             IFS= read -r asked && printf '%s\n' "$asked"
             n=1
             while IFS= read -r answer; do
-                case $votes in # COUNT*NUMBER, between slashes.
-                *"*$n/"*) count=${votes%%"*$n/"*} count=${count##*/} ;;
-                *) count=0 ;;
-                esac
+                # COUNT*WORD, between slashes; a word may have asterisks, too.
+                count=$(printf '%s' "$votes" | tr / '\n' | sed -n "s/^\([0-9]*\)\*$n\$/\1/p")
+                count=${count:-0}
                 printf '%s: %s\n' "$answer" "$count"
                 n=$((n + 1))
             done

@@ -255,7 +255,18 @@ async def main():
     async with papo.Bot() as bot:
         async for m in bot:
             await m.react("👍")
+            for two in ("two words", "one\nMSG alice a second line"):
+                try:
+                    await m.react(two)
+                    raise SystemExit("it was not refused")
+                except ValueError:
+                    pass
             answer = await m.reply("one moment")
+            # What it would have been told comes too late for the next command.
+            try:
+                await asyncio.wait_for(bot.command("WAIT %d answered 60" % answer, 90), 0.05)
+            except asyncio.TimeoutError:
+                pass
             await bot.edit(answer, "it answers %s" % m.re)
             if m.text == "end":
                 await bot.delete(answer)

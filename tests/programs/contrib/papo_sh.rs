@@ -59,7 +59,8 @@ fn sends(shell: &str, nc: &str) {
     assert_eq!(run("papo_send; exit $?", 2).1, "papo: no recipient given\n");
     let unset = "papo: PAPO_AS is not set; it names the account\n";
     assert_eq!(run("unset PAPO_AS; papo_send bob hi", 2).1, unset);
-    let others = ["localhost", "localhost:", "localhost:papo", "unix:", "a:1,", "a:1,,b:1", "a:1,b"];
+    let others =
+        ["localhost", "localhost:", "localhost:papo", "unix:", "a:1,", "a:1,,b:1", "a:1,b"];
     for server in others {
         let (_, err) = run(&format!("PAPO_SERVER={server}; papo_send bob hi"), 2);
         let said = format!("papo: PAPO_SERVER is {server}; expected host:port or unix:/path\n");
