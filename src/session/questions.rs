@@ -41,6 +41,7 @@ impl Session {
         let me = self.me()?.account;
         let re = hist.re.map(|which| self.which(which)).transpose()?;
         let query = SpanQuery { count: hist.count, before: hist.before, after: hist.after, re };
+        let is_all = hist.before.is_none() && hist.after.is_none();
         let to = hist.to.clone();
         let found = self.ask(move |reader| {
             let conversation = match find(reader, me, &to)? {
@@ -53,6 +54,9 @@ impl Session {
             Ok(Ok(Some((conversation, span, rows))))
         });
         let found = found.await??;
+        if is_all && found.as_ref().is_none_or(|(_, span, _)| span.ids.is_empty()) {
+            self.may_be_answered(re).await?;
+        }
         let sent = self.me()?.sent.get_or_insert_default();
         sent.begin_list();
         let Some((conversation, Span { mut ids, more }, mut rows)) = found else {
@@ -219,17 +223,19 @@ impl Session {
         }
     }
 
+    /// Refuses an id that nothing answers because it names no message. One that the account may not
+    /// see is refused only then: answers to it may be in its history.
+    pub(super) async fn may_be_answered(&mut self, re: Option<EntryId>) -> Result<(), Halt> {
+        let Some(id) = re else { return Ok(()) };
+        match self.seen(id).await? {
+            Some(row) if row.kind == EntryKind::Message => Ok(()),
+            _ => Err(self.no_message(id).await?.into()),
+        }
+    }
+
     /// Why an id names no message: what `SYNC` shows at this id says so.
     pub(super) async fn no_message(&mut self, id: EntryId) -> Result<Refusal, Halt> {
-        let me = self.me()?.account;
-        let newest = self.ask(move |reader| reader.newest()).await?.entry;
-        let before = EntryId(id.0.saturating_sub(1));
-        let mut walk = Walk::new(before, id.min(newest), false);
-        let mut rows = Vec::new();
-        while id <= newest && rows.is_empty() && !walk.done {
-            (rows, walk) = self.ask(move |reader| reader.page(me, walk, 1)).await?;
-        }
-        let Some(row) = rows.pop().filter(|row| row.id == id) else {
+        let Some(row) = self.seen(id).await? else {
             return Ok(Refusal::NoSuchMessage(id.0));
         };
         let about = row.tags.as_ref().and_then(|tags| tags.re).map(|about| about.0);
@@ -240,6 +246,19 @@ impl Session {
             EntryKind::Expire => Refusal::NotAMessageButExpire(id.0),
             _ => Refusal::NotAMessage { id: id.0, about },
         })
+    }
+
+    /// The entry that `SYNC` shows at this id.
+    async fn seen(&mut self, id: EntryId) -> Result<Option<Entry>, Halt> {
+        let me = self.me()?.account;
+        let newest = self.ask(move |reader| reader.newest()).await?.entry;
+        let before = EntryId(id.0.saturating_sub(1));
+        let mut walk = Walk::new(before, id.min(newest), false);
+        let mut rows = Vec::new();
+        while id <= newest && rows.is_empty() && !walk.done {
+            (rows, walk) = self.ask(move |reader| reader.page(me, walk, 1)).await?;
+        }
+        Ok(rows.pop().filter(|row| row.id == id))
     }
 
     /// `INFO`

@@ -15,6 +15,7 @@ impl Session {
         let me = self.me()?.account;
         let re = search.re.map(|which| self.which(which)).transpose()?;
         let Search { to, count, before, after, words, .. } = search;
+        let is_all = before.is_none() && after.is_none();
         let span = SpanQuery { count, before, after, re };
         let found = self.ask(move |reader| {
             let conversation = match to.map(|to| find(reader, me, &to)).transpose()? {
@@ -47,6 +48,9 @@ impl Session {
             self.flush().await?;
             let wanted = found.clone();
             rows_now = self.ask(move |reader| reader.entries_of(me, &wanted)).await?;
+        }
+        if is_all && count == 0 && page.upto.is_none() {
+            self.may_be_answered(re).await?;
         }
         Ok(Some(match page.upto {
             Some(upto) => Reply::Searched { count, upto },

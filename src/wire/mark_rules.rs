@@ -93,7 +93,7 @@ fn reaction(input: &str) -> ParseResult<'_, Option<Box<str>>> {
             return Some(None);
         }
         let fits = word.chars().count() <= limits::REACTION_MAX && !word.contains(is_odd);
-        let shows = word.chars().any(|c| !joins_emoji(c));
+        let shows = word.chars().any(|c| !joins_emoji(c) && !is_unseen(c));
         (fits && shows).then(|| Some(word.into()))
     })
     .parse(input)
@@ -102,6 +102,13 @@ fn reaction(input: &str) -> ParseResult<'_, Option<Box<str>>> {
 /// ZWJ and the tag characters, of which emoji are made (UTS #51).
 fn joins_emoji(c: char) -> bool {
     matches!(c, '\u{200D}' | '\u{E0020}'..='\u{E007F}')
+}
+
+/// Variation selectors, and letters and a pattern without ink (Unicode, `Default_Ignorable_Code_Point`
+/// and Braille): a word of these alone shows nothing.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
+        || matches!(c, '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{2800}')
 }
 
 /// `EXPIRE = target (seconds / "-")`, with 60 to 31536000 seconds

@@ -213,6 +213,9 @@ fn a_reaction_is_one_short_word() {
     for word in ["a,b", "a=b", "a/b", "a\u{202E}", "\u{200D}", "a\u{2028}b", &"é".repeat(17)] {
         assert_eq!(refused(&format!("REACT 1 {word}")), (9, label), "{word}");
     }
+    for word in ["\u{FE0F}", "\u{E0100}", "\u{3164}", "\u{2800}\u{200D}"] {
+        assert_eq!(refused(&format!("REACT 1 {word}")), (9, label), "{word:?}");
+    }
     assert_eq!(refused("REACT 1"), (8, label));
     assert_eq!(refused("REACT 1 ok then"), (12, "the end of the line"));
 }
