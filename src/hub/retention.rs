@@ -150,7 +150,7 @@ impl Retention {
         if leads {
             self.look_through(&contents)?;
         }
-        self.doubtful.extend(contents.take_untaken());
+        self.doubtful.extend(contents.take_released());
         let mut deleted = 0;
         while let Some(content) = self.doubtful.last().copied() {
             match self.sweep_one(&contents, content)? {

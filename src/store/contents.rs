@@ -140,8 +140,8 @@ pub(super) struct ContentUses {
     pub(super) uploads: usize,
     /// How often each content is held.
     pub(super) held: HashMap<ContentHash, u32>,
-    /// Contents that were held and that no entry took.
-    pub(super) untaken: Vec<ContentHash>,
+    /// Contents that were held and are not any more, each to be looked at once: an entry has most.
+    pub(super) released: Vec<ContentHash>,
     /// Uploads in a shared store that go on, or hold something.
     pub(super) live: HashSet<UploadNumber>,
     /// Those that have ended since the store was told.
@@ -229,10 +229,10 @@ impl Contents {
     }
 
     fn doubt(&self, contents: Vec<ContentHash>) {
-        let untaken = &mut self.uses().untaken;
+        let released = &mut self.uses().released;
         for content in contents {
-            if !untaken.contains(&content) {
-                untaken.push(content);
+            if !released.contains(&content) {
+                released.push(content);
             }
         }
     }
@@ -245,9 +245,9 @@ impl Contents {
         self.store.all()
     }
 
-    /// Takes the contents that were held and that no entry took.
-    pub fn take_untaken(&self) -> Vec<ContentHash> {
-        std::mem::take(&mut self.uses().untaken)
+    /// Takes the contents that were held and are not any more.
+    pub fn take_released(&self) -> Vec<ContentHash> {
+        std::mem::take(&mut self.uses().released)
     }
 
     /// Deletes a content if nobody holds it and, as `is_used` finds out, no entry has it.
@@ -267,7 +267,7 @@ impl Contents {
             if uses.pins > 0 {
                 return Ok(Swept::Later);
             }
-            // It is noted again if no entry takes it.
+            // It is noted again when it is not held any more.
             if uses.held.contains_key(&content) {
                 return Ok(Swept::Kept);
             }

@@ -7,7 +7,8 @@ use super::Error;
 use super::contents::{Contents, UploadNumber};
 use crate::entry::FileRef;
 
-/// A content in its place. It stays there for as long as this is held, and then if an entry has it.
+/// A content in its place. It stays there until what it was placed for is done, or this is dropped,
+/// and then if an entry has it.
 #[derive(Debug)]
 pub struct PlacedFile {
     /// Where it was placed; `None`: in another process, which holds it until it hears what became of
@@ -47,18 +48,18 @@ impl PlacedFile {
         }
     }
 
-    /// Notes that what it was placed for is done: an entry has it, or one had it before.
+    /// Notes that what it was placed for is done: an entry has it, or one had it before. Whoever put
+    /// it may stay, and the entry may go.
     pub fn take(&self) {
-        self.is_taken.store(true, Ordering::Release);
+        self.release();
     }
 
-    pub fn is_taken(&self) -> bool {
-        self.is_taken.load(Ordering::Acquire)
-    }
-}
-
-impl Drop for PlacedFile {
-    fn drop(&mut self) {
+    /// Ends the hold on it. Whether an entry has it is looked up once: the one that had it before may
+    /// be gone.
+    fn release(&self) {
+        if self.is_taken.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let Some(contents) = &self.contents else { return };
         let hash = self.file.hash;
         let mut uses = contents.uses();
@@ -68,13 +69,21 @@ impl Drop for PlacedFile {
                 uses.held.remove(&hash);
             }
         }
-        if !self.is_taken() {
-            uses.untaken.push(hash);
-        }
+        uses.released.push(hash);
         if let Some(upload) = self.upload {
             uses.live.remove(&upload);
             uses.ended.push(upload);
         }
+    }
+
+    pub fn is_taken(&self) -> bool {
+        self.is_taken.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for PlacedFile {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

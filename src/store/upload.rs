@@ -152,7 +152,7 @@ impl Upload {
             let before = self.writer.place(file);
             let mut uses = contents.uses();
             // It may be there all the same.
-            let before = before.inspect_err(|_| uses.untaken.push(hash))?;
+            let before = before.inspect_err(|_| uses.released.push(hash))?;
             self.is_placed = true;
             uses.bytes = uses.bytes.saturating_sub(before);
             *uses.held.entry(hash).or_default() += 1;

@@ -153,7 +153,7 @@ fn what_came_to_nothing_is_gone() {
     assert_eq!(filed.sweep(hash), Swept::Kept, "it is held");
     drop(placed);
     filed.contents.renew(true).unwrap();
-    assert_eq!(filed.contents.take_untaken(), [hash]);
+    assert_eq!(filed.contents.take_released(), [hash]);
     let pin = filed.contents.clone();
     let pin = pin.pin();
     assert_eq!(filed.sweep(hash), Swept::Later);
@@ -169,12 +169,12 @@ fn what_came_to_nothing_is_gone() {
     live.add(&bytes[..300_000]).unwrap();
     live.add(&bytes[300_000..]).unwrap();
     other.renew(true).unwrap();
-    assert_eq!((other.take_untaken(), &*rows("upload"), &*rows("piece")), (vec![], "3", "4"));
+    assert_eq!((other.take_released(), &*rows("upload"), &*rows("piece")), (vec![], "3", "4"));
     assert!(cluster().run(&db, "UPDATE upload SET renewed = now() - interval '61 minutes'"));
     other.renew(false).unwrap();
     assert_eq!(rows("upload"), "3", "only the leader removes what others left");
     other.renew(true).unwrap();
-    let abandoned = other.take_untaken();
+    let abandoned = other.take_released();
     assert_eq!((abandoned.len(), &*rows("upload"), &*rows("piece")), (1, "1", "2"));
     assert_eq!(other.sweep(abandoned[0], || Ok(false)).unwrap(), Swept::Deleted);
     let left = live.place().unwrap();
@@ -219,7 +219,7 @@ fn contents_are_shared() {
     assert!(there.is_there().unwrap());
     drop(there);
     other.renew(false).unwrap();
-    assert_eq!(other.take_untaken(), [hash]);
+    assert_eq!(other.take_released(), [hash]);
     assert_eq!(other.sweep(hash, || Ok(false)).unwrap(), Swept::Deleted);
     filed.contents.renew(true).unwrap();
     assert_eq!((filed.contents.bytes(), filed.contents.all().unwrap()), (0, vec![]));

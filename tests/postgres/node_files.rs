@@ -213,7 +213,7 @@ fn files_outlive_their_nodes() {
     assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
     let contents = database.contents(0).unwrap();
     contents.renew(true).unwrap();
-    for content in contents.take_untaken() {
+    for content in contents.take_released() {
         assert_eq!(contents.sweep(content, || Ok(false)).unwrap(), Swept::Deleted);
     }
     let left = "SELECT (SELECT count(*) FROM upload),

@@ -167,6 +167,16 @@ fn limits_of_files() {
     let mut bob = papod.login("bob").0;
     send(&mut bob, "bob", &[4; 10]);
     papod.stop();
+
+    // What there is no room for is not counted.
+    let papod = Papod::start_with(&home.db(), [&flags[..], &["--limit-files", "16"]].concat());
+    let mut bob = papod.login("bob").0;
+    for _ in 0..3 {
+        assert!(put(&mut bob, &[5; 10]).starts_with("ERR PUT storage "));
+        bob.say("PUT -");
+        assert_eq!(bob.line(), "OK PUT 0");
+    }
+    papod.stop();
 }
 
 #[test]
@@ -286,6 +296,27 @@ fn a_content_leaves_with_the_last_message_that_has_it() {
     narrow.hub.ask(Work::End);
 }
 
+/// Whoever has sent it, or has put it again, may stay.
+#[test]
+fn a_content_leaves_though_its_sender_stays() {
+    let mut narrow = Narrow::new(Clock::Still(Millis(DAY)));
+    let contents = narrow.services.files.contents.clone();
+    let path = narrow.folder.path().join("papo.db-files");
+    let eyes = Box::new(narrow.database.reader().unwrap());
+    let mut keeper = Retention::new(narrow.hub.clone(), eyes, Clock::Still(Millis(DAY)), 0)
+        .with_files(Some(contents.clone()), 0);
+    let typed = "REG ana secret-a\nPUT aGVs\nFILE ana a\nDEL last\n\
+                 PUT bG8K\nONCE k FILE ana b\nDEL last\nPUT bG8K\nONCE k FILE ana b\n";
+    let (client, _) = narrow.session(typed);
+    let mut said = BufReader::new(client).lines().map(Result::unwrap);
+    assert!(said.by_ref().filter(|line| line.starts_with("OK FILE ")).nth(2).is_some());
+    assert!(keeper.pass().unwrap());
+    assert_eq!(names(&path), BTreeSet::new());
+    assert_eq!(contents.bytes(), 0);
+    drop(said);
+    narrow.hub.ask(Work::End);
+}
+
 #[test]
 fn a_backup_has_the_files_and_restoring_puts_them_back() {
     let home = Home::new();
@@ -306,20 +337,24 @@ fn a_backup_has_the_files_and_restoring_puts_them_back() {
     let two = send(&mut alice, "alice", b"two");
     // A content that is gone, or not whole, is found.
     let path = folder.join(hash(b"two"));
-    fs::write(&path, b"tw").unwrap();
-    let found = over(&admin, "ADMIN CHECK");
-    assert!(found[0].starts_with(&format!("PROBLEM the file of entry {two}, ")), "{found:?}");
+    for wrong in [b"twx".as_slice(), b"tw"] {
+        fs::write(&path, wrong).unwrap();
+        let found = over(&admin, "ADMIN CHECK");
+        assert!(found[0].starts_with(&format!("PROBLEM the file of entry {two}, ")), "{found:?}");
+    }
     alice.say(&format!("GET {two}"));
     assert!(alice.line().starts_with("ERR GET storage "));
     fs::write(&path, b"two").unwrap();
     assert_eq!(over(&admin, "ADMIN CHECK"), ["OK ADMIN CHECK 0"]);
     papod.stop();
 
+    // Not through the link that the backup has.
     fs::remove_file(folder.join(hash(b"one"))).unwrap();
+    fs::write(folder.join(hash(b"one")), b"two").unwrap();
     assert!(ends(1, &home.db(), &["--check"]).contains(&hash(b"one")));
     ends(0, &home.db(), &["--restore", saved.to_str().unwrap()]);
     let aside = home.path().join("papo.db.aside-1-files");
-    assert_eq!(names(&aside), BTreeSet::from([hash(b"two")]));
+    assert_eq!(names(&aside), BTreeSet::from([hash(b"one"), hash(b"two")]));
     let papod = start(&home);
     assert_eq!(get(&mut papod.login_quietly("alice"), one, 0), b"one");
     assert_eq!(over(&admin, "ADMIN CHECK"), ["OK ADMIN CHECK 0"]);
@@ -329,6 +364,11 @@ fn a_backup_has_the_files_and_restoring_puts_them_back() {
     fs::remove_dir_all(&folder).unwrap();
     let said = ends(0, &home.db(), &["--restore", saved.to_str().unwrap()]);
     assert!(said.contains("1 file that it names: not in "), "{said}");
+}
+
+/// Makes a database in which nobody is registered.
+fn make_empty(db: &Path) {
+    Papod::start(db).stop();
 }
 
 #[test]
@@ -343,7 +383,16 @@ fn another_folder_and_one_in_use() {
     let other = home.path().join("other.db");
     let said = ends(1, &other, &flags);
     assert!(said.contains("elsewhere: in use by another papod"), "{said}");
+    // Nor is a backup put back into it.
+    let saved = home.path().join("empty.db");
+    make_empty(&saved);
+    let said = ends(1, &other, &[&["--restore", saved.to_str().unwrap()], &flags[..]].concat());
+    assert!(said.contains("elsewhere: in use by another papod"), "{said}");
     papod.stop();
+    // A new database would sweep what it does not know.
+    let said = ends(1, &other, &flags);
+    assert!(said.contains("elsewhere: it has the files of another database, and "), "{said}");
+    assert!(said.contains("nothing was changed"), "{said}");
     let papod = Papod::start_with(&home.db(), flags);
     assert_eq!(get(&mut papod.login_quietly("ana"), id, 0), b"one");
     papod.stop();
