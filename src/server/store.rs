@@ -12,7 +12,7 @@ use crate::store::folder;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::{PgDatabase, PgUrl};
 use crate::store::sqlite::{self, Database};
-use crate::store::{Error, Indexer, Maintenance, Reader, Survey, Writer};
+use crate::store::{Effort, Error, Indexer, Maintenance, Reader, Survey, Writer};
 
 /// Opens a reader.
 pub(super) type OpenReader = dyn Fn() -> Result<Box<dyn Reader>, Error> + Send + Sync;
@@ -74,6 +74,15 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
     let database = Database::open(&config.db)?.limited(config.limit_db);
     let files = files(config);
     let contents = Arc::new(folder::open(&files, config.limits.files)?);
+    if has_no_account(&database)? && !contents.all()?.is_empty() {
+        // They would be swept.
+        return Err(Error::new(format_args!(
+            "{}: it has the files of another database, and {} is new; name another folder with \
+             --files, or move that one away; nothing was changed",
+            files.display(),
+            config.db.display(),
+        )));
+    }
     let database = database.with_files(&files, contents.clone()).map_err(Error::new)?;
     let pen = Pen::Writer(Box::new(database.writer()?));
     let maintenance = database.maintenance();
@@ -84,6 +93,15 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
     let held = StoreLock::File { _database: database };
     let maintenance = Arc::new(maintenance);
     Ok(OpenStore { pen, reader, maintenance, file, contents, indexer, beat: None, held })
+}
+
+/// Whether nobody has ever been registered: so nobody has put a file.
+fn has_no_account(database: &Database) -> Result<bool, Error> {
+    let mut reader = database.reader()?;
+    reader.begin(Effort::Full)?;
+    let newest = reader.newest()?;
+    reader.end();
+    Ok(newest.account == 0)
 }
 
 /// The folder of the contents of files.

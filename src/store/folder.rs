@@ -86,7 +86,11 @@ impl ContentFolder {
     }
 }
 
-fn lock(path: &Path) -> Result<File, Error> {
+/// Locks the folder, for as long as what is returned is open.
+///
+/// # Errors
+/// It cannot be opened, or a papod has it.
+pub(super) fn lock(path: &Path) -> Result<File, Error> {
     let handle = File::open(path).map_err(Error::new)?;
     if !handle.metadata().map_err(Error::new)?.is_dir() {
         return Err(Error::new("not a folder"));

@@ -12,6 +12,7 @@ use super::files::files_beside;
 use super::generation::alone;
 use super::lock::{FileId, Lock};
 use super::{beside, check_header, folder, give, length, resolved};
+use crate::store::folder as contents_folder;
 use crate::store::{Cause, Error};
 
 /// The files of a database, by their suffixes: the main file comes first.
@@ -60,6 +61,8 @@ fn put(from: &Path, path: &Path, files: &Path) -> Result<Restored, Error> {
     let path = &*resolved(path).map_err(here)?;
     // Held until this is done, so that no papod opens a database that is half restored.
     let _lock = Lock::take(path).map_err(here)?;
+    let there = |e: Error| e.about(files.display());
+    let _files = files.exists().then(|| contents_folder::lock(files)).transpose().map_err(there)?;
     let mut draft = copy_of(from, path).map_err(|e| e.about(from.display()))?;
     let is_there = FILES.iter().any(|ending| beside(path, ending).symlink_metadata().is_ok());
     let aside = is_there.then(|| free_name(path));
