@@ -134,10 +134,10 @@ pub(super) fn fetch(of: &Connection, from: &Path, into: &Path) -> Result<u64, Er
     files::all(of, |_, file| {
         let name = file.hash.to_string();
         let (source, target) = (from.join(&name), into.join(&name));
-        if fs::metadata(&target).is_ok_and(|meta| meta.len() == file.bytes) {
+        if files::verify(&target, file).is_ok() {
             return Ok(());
         }
-        if !fs::metadata(&source).is_ok_and(|meta| meta.len() == file.bytes) {
+        if files::verify(&source, file).is_err() {
             missing += 1;
             return Ok(());
         }

@@ -99,7 +99,7 @@ pub(in crate::store) fn missing_contents(
     of: &Connection,
     files: &Path,
 ) -> Result<Vec<String>, Error> {
-    missing(of, |content| files.join(content.to_string()))
+    missing(of, |content| files.join(content.to_string()), || false)
 }
 
 /// Opens each content of the files of a database, in the folder `files`.

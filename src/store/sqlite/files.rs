@@ -1,15 +1,17 @@
 //! The files of messages: which content each has. The contents themselves are in a folder of their
 //! own; see [`folder`](crate::store::folder).
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use sha2::{Digest, Sha256};
 
-use super::beside;
 use super::decode::SqliteReader;
 use super::statements::Statements;
+use super::{beside, ended};
 use crate::entry::{AccountId, ContentHash, EntryId, FileRef, FileState, Millis};
 use crate::limits;
 use crate::store::Error;
@@ -132,29 +134,53 @@ pub fn files_beside(path: &Path) -> PathBuf {
     beside(path, "-files")
 }
 
-/// What is missing of the contents that entries have: a line each, at most
-/// [`FINDINGS`](limits::FINDINGS). `path_of` says where each should be.
+/// Reads a content. Says what is wrong with it.
+pub(super) fn verify(path: &Path, expected: FileRef) -> Result<(), String> {
+    let why = |e: io::Error| e.to_string();
+    let meta = fs::metadata(path).map_err(why)?;
+    if !meta.is_file() || meta.len() != expected.bytes {
+        return Err(format!("has {} bytes instead of {}", meta.len(), expected.bytes));
+    }
+    let (mut file, mut hash) = (File::open(path).map_err(why)?, Sha256::new());
+    let mut part = vec![0; limits::FILE_ROW];
+    loop {
+        match file.read(&mut part).map_err(why)? {
+            0 => break,
+            length => hash.update(&part[..length]),
+        }
+    }
+    let is_it = ContentHash(hash.finalize().into()) == expected.hash;
+    if is_it { Ok(()) } else { Err("has other bytes than were sent".to_owned()) }
+}
+
+/// What is missing of the contents that entries have, or is not what was sent: a line each, at most
+/// [`FINDINGS`](limits::FINDINGS). `path_of` says where each should be. Reads all of them.
 ///
 /// # Errors
-/// The database cannot be read.
+/// The database cannot be read, or papod ends.
 pub(super) fn missing(
     read: &Connection,
     path_of: impl Fn(ContentHash) -> PathBuf,
+    has_ended: impl Fn() -> bool,
 ) -> Result<Vec<String>, Error> {
-    let mut found: Vec<(ContentHash, String)> = Vec::new();
+    // First, since what is being read keeps the write-ahead log from being emptied.
+    let mut contents = Vec::new();
     all(read, |entry, file| {
-        let path = path_of(file.hash);
-        let line = match fs::metadata(&path) {
-            Ok(meta) if meta.is_file() && meta.len() == file.bytes => return Ok(()),
-            Ok(meta) => format!("has {} bytes instead of {}", meta.len(), file.bytes),
-            Err(e) => e.to_string(),
-        };
-        if found.len() < limits::FINDINGS {
-            let line = format!("the file of entry {}, {}: {line}", entry.0, path.display());
-            found.push((file.hash, line));
-        }
+        contents.push((entry, file));
         Ok(())
     })?;
+    let mut found: Vec<(ContentHash, String)> = Vec::new();
+    for (entry, file) in contents {
+        if has_ended() {
+            return Err(ended());
+        }
+        let path = path_of(file.hash);
+        let Err(why) = verify(&path, file) else { continue };
+        if found.len() < limits::FINDINGS {
+            let line = format!("the file of entry {}, {}: {why}", entry.0, path.display());
+            found.push((file.hash, line));
+        }
+    }
     // Of a database in use, an entry may have been deleted since, and its content with it.
     let mut query = read.prepare("SELECT 1 FROM file WHERE content = ?1")?;
     let mut lines = Vec::new();

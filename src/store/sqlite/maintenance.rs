@@ -59,7 +59,11 @@ impl Maintenance for SqliteMaintenance {
         let found = self.until_ended(|on| {
             let mut found = check::findings(on)?;
             if let Some((beside, _)) = &pin {
-                found.extend(files::missing(on, |content| beside.path_of(content))?);
+                found.extend(files::missing(
+                    on,
+                    |content| beside.path_of(content),
+                    || self.has_ended(),
+                )?);
             }
             Ok(found)
         });

@@ -77,7 +77,7 @@ fn none() -> Survey {
 fn of(connection: &Connection, path: &Path, files: &Path) -> Result<Survey, Error> {
     let mut problems = findings(connection)?;
     if problems.is_empty() {
-        problems = missing(connection, |content| files.join(content.to_string()))?;
+        problems = missing(connection, |content| files.join(content.to_string()), || false)?;
     }
     let mut remarks: Vec<String> = warning(path).into_iter().collect();
     if problems.is_empty() {
