@@ -124,12 +124,30 @@ impl Session {
         if most > 0 && sum > most {
             return Err(Refusal::FileTooLong { bytes: most }.into());
         }
-        self.charge_file(bytes.len() as u64)?;
+        let more = bytes.len() as u64;
+        self.charge_file(more)?;
+        let added = self.upload(bytes).await;
+        if let (true, Some(Me { account, .. })) = (self.is_limited, self.me.as_deref()) {
+            let account = *account;
+            match &added {
+                Ok(()) if self.services.limits.get(Limit::FilesDay) > 0 => {
+                    self.services.hub.tell_nodes(NodeEvent::FileBytes { account, bytes: more });
+                }
+                // Nothing was put.
+                Err(Halt::Refused(_)) => self.services.rates.files.give_back(account, more),
+                _ => {}
+            }
+        }
+        added.map(|()| sum)
+    }
+
+    /// Adds bytes to the upload, or begins one.
+    async fn upload(&mut self, bytes: Box<[u8]>) -> Result<(), Halt> {
         if let Some(Put::Open(upload)) = self.me()?.extras().put.as_deref_mut()
             && upload.has_room(bytes.len())
         {
             upload.add(&bytes).map_err(refused)?;
-            return Ok(sum);
+            return Ok(());
         }
         let put = self.take_put();
         let contents = self.contents();
@@ -144,7 +162,7 @@ impl Session {
         });
         let upload = added.await?.map_err(refused)?;
         self.me()?.extras().put = Some(Box::new(Put::Open(upload)));
-        Ok(sum)
+        Ok(())
     }
 
     /// Charges bytes of files to the account.
@@ -159,11 +177,7 @@ impl Session {
             true => Err(TooFast(DAY)),
             false => self.services.rates.files.spend(*account, bytes, Instant::now()),
         };
-        let account = *account;
         let wait = spent.inspect_err(|_| self.note(Obstacle::Limit("--limit-files-day")))?;
-        if most > 0 {
-            self.services.hub.tell_nodes(NodeEvent::FileBytes { account, bytes });
-        }
         if !wait.is_zero() {
             self.brake = Some(Box::new(Timer::after(wait)));
         }
