@@ -312,7 +312,7 @@ impl Session {
         Ok(match self.ask(move |reader| reader.file(me, id)).await? {
             Some(FileState::Kept(_)) => {
                 log::error!("the file {} cannot be read: {why}", file.hash);
-                Refusal::Broken.into()
+                Refusal::FileLost(id.0).into()
             }
             Some(FileState::Forgotten) => Refusal::FileForgotten(id.0).into(),
             _ => self.no_message(id).await?.into(),

@@ -73,6 +73,8 @@ pub enum Refusal {
     NoFile(i64),
     /// The bytes of the message's file were deleted by age.
     FileForgotten(i64),
+    /// The bytes of the file of this message are missing, or cannot be read.
+    FileLost(i64),
     /// The file has only so many bytes.
     BeyondFile { bytes: u64 },
     /// A file may have so many bytes at most.
@@ -184,7 +186,12 @@ impl Refusal {
     pub fn is_our_failure(&self) -> bool {
         matches!(
             self,
-            Refusal::Storage | Refusal::ReadOnly | Refusal::Held | Refusal::Broken | Refusal::Bug
+            Refusal::Storage
+                | Refusal::ReadOnly
+                | Refusal::Held
+                | Refusal::Broken
+                | Refusal::FileLost(_)
+                | Refusal::Bug
         )
     }
 
@@ -247,6 +254,7 @@ impl Refusal {
             | Refusal::ReadOnly
             | Refusal::Held
             | Refusal::Broken
+            | Refusal::FileLost(_)
             | Refusal::NoBackup(_) => "storage",
             Refusal::Bug => "bug",
         }
@@ -327,6 +335,11 @@ impl fmt::Display for Refusal {
                 f.write_str("a PUT was refused, so the file is not whole; PUT - begins a new one")
             }
             Refusal::NoFile(id) => write!(f, "{id}: this message is no file"),
+            Refusal::FileLost(id) => write!(
+                f,
+                "{id}: the bytes of this file are missing or damaged, and the server's operator has to put \
+                 them back"
+            ),
             Refusal::FileForgotten(id) => {
                 write!(f, "{id}: the server has deleted this file by its age")
             }

@@ -343,7 +343,8 @@ fn a_backup_has_the_files_and_restoring_puts_them_back() {
         assert!(found[0].starts_with(&format!("PROBLEM the file of entry {two}, ")), "{found:?}");
     }
     alice.say(&format!("GET {two}"));
-    assert!(alice.line().starts_with("ERR GET storage "));
+    let said = alice.line();
+    assert!(said.starts_with(&format!("ERR GET storage {two}: the bytes of this file ")), "{said}");
     fs::write(&path, b"two").unwrap();
     assert_eq!(over(&admin, "ADMIN CHECK"), ["OK ADMIN CHECK 0"]);
     papod.stop();
