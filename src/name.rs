@@ -162,7 +162,8 @@ pub struct FileName(Box<str>);
 
 impl FileName {
     /// The rule, as errors name it.
-    pub const EXPECTED: &str = "a file's name, without / and not beginning with . or -";
+    pub const EXPECTED: &str =
+        "a file's name, without / and not beginning with . or -, of at most 255 bytes";
 
     /// Checks `text`, which the caller has trimmed.
     ///
