@@ -161,7 +161,7 @@ impl Retention {
             self.doubtful.pop();
         }
         if deleted > 0 {
-            log::info!("files that were put and not sent: {deleted} deleted");
+            log::info!("files that no message has: {deleted} deleted");
         }
         if !leads {
             return Ok(true);

@@ -120,7 +120,7 @@ fn an_upload_that_comes_to_nothing_leaves_nothing() {
     papod.kill();
     assert_eq!(names(&folder).len(), 3, "two uploads, and one in its place");
     let papod = home.start();
-    papod.until_logged("files that were put and not sent: 1 deleted");
+    papod.until_logged("files that no message has: 1 deleted");
     assert_eq!(names(&folder), BTreeSet::new());
     papod.stop();
 }
