@@ -5,13 +5,15 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, IsTerminal, SeekFrom};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, IsTerminal, Read, SeekFrom};
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use smol::Unblock;
 use smol::io::{AsyncReadExt, AsyncSeekExt};
@@ -42,6 +44,9 @@ const UNANSWERED: usize = 32;
 
 /// Times that sending a file begins anew after it had gone on for a while.
 const BEGINNINGS: usize = 10;
+
+/// Why a pipe or a device is not sent by its path: it cannot be opened and read a second time.
+const NOT_REGULAR: &str = "not a regular file; papo file TO - --name NAME <PATH sends what it says";
 
 /// How far a transfer has come.
 #[derive(Default)]
@@ -90,7 +95,8 @@ impl FileToSend {
     /// The file at `path`, under its own name or another; `-` is standard input.
     ///
     /// # Errors
-    /// `Unfit`: it has no name that can be sent, is a folder, or cannot be read. `Usage`.
+    /// `Unfit`: it has no name that can be sent, is no regular file, is empty, or cannot be read.
+    /// `Usage`.
     pub fn at(path: &Path, name: Option<&FileName>) -> Result<FileToSend, Failure> {
         let is_input = path == Path::new("-");
         let name = match (name, is_input) {
@@ -104,10 +110,17 @@ impl FileToSend {
                 ))
             })?,
         };
-        if !is_input && open(path)?.metadata().is_ok_and(|meta| meta.is_file() && meta.len() == 0) {
+        let file = FileToSend { path: path.to_owned(), name };
+        if is_input {
+            return Ok(file);
+        }
+        let mut opened = open(path)?;
+        // A file in /proc says that it has no bytes, and has some.
+        let says_empty = opened.metadata().is_ok_and(|meta| meta.len() == 0);
+        if says_empty && opened.read(&mut [0]).map_err(|e| unread(&file, &e))? == 0 {
             return Err(Failure::Unfit(format!("{}: it is empty", path.display())));
         }
-        Ok(FileToSend { path: path.to_owned(), name })
+        Ok(file)
     }
 }
 
@@ -116,20 +129,29 @@ fn own_name(path: &Path) -> Option<FileName> {
     FileName::new(path.file_name()?.to_str()?.trim()).ok()
 }
 
-/// Opens a file that is no folder.
+/// Opens a regular file, or standard input that is no folder. It waits for nobody: of a named pipe
+/// opening alone would wait for who writes.
 fn open(path: &Path) -> Result<File, Failure> {
+    let is_input = path == Path::new("-");
     let unfit = |why: String| Failure::Unfit(format!("{}: {why}", path.display()));
-    let file = if path == Path::new("-") {
+    let must_fit = |meta: io::Result<Metadata>| match meta {
+        Ok(meta) if meta.is_dir() => Err(unfit("it is a folder".to_owned())),
+        Ok(meta) if !is_input && !meta.is_file() => Err(unfit(NOT_REGULAR.to_owned())),
+        Ok(_) => Ok(()),
+        Err(e) => Err(unfit(e.to_string())),
+    };
+    let file = if is_input {
         io::stdin().as_fd().try_clone_to_owned().map(File::from)
     } else {
-        File::open(path)
+        // Before it is opened: with a device that alone may do something.
+        must_fit(fs::metadata(path))?;
+        // Another may be there by now.
+        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+        OpenOptions::new().read(true).custom_flags(flags as i32).open(path)
     };
     let file = file.map_err(|e| unfit(e.to_string()))?;
-    match file.metadata() {
-        Ok(meta) if meta.is_dir() => Err(unfit("it is a folder".to_owned())),
-        Ok(_) => Ok(file),
-        Err(e) => Err(unfit(e.to_string())),
-    }
+    must_fit(file.metadata())?;
+    Ok(file)
 }
 
 /// Sends files, and prints the id of each; then does what else `options` say about the last one.
@@ -179,14 +201,15 @@ pub async fn send_file(
     outage: &mut Outage,
 ) -> Result<Success, Failure> {
     let opened = open(&file.path)?;
-    let meta = opened.metadata().ok().filter(|meta| meta.is_file());
+    let meta = opened.metadata().ok().filter(Metadata::is_file);
     let mut source = Unblock::new(opened);
     // Standard input may stand anywhere in a file.
     let start = match &meta {
         Some(_) => source.seek(SeekFrom::Current(0)).await.ok(),
         None => None,
     };
-    transfer.total.set(meta.zip(start).map(|(meta, start)| meta.len().saturating_sub(start)));
+    let left = meta.zip(start).map(|(meta, start)| meta.len().saturating_sub(start));
+    transfer.total.set(left.filter(|bytes| *bytes > 0));
     let command = lines::with_text(&format!("ONCE {key} FILE {to}"), file.name.as_str())?;
     let mut beginnings = 0;
     loop {

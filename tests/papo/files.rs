@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -147,6 +148,43 @@ fn what_cannot_be_sent_is_found_out_before_anything_is() {
     assert_eq!(place.done("bob", &["hist", "ana"]), "");
     let named = ["file", "--name", "hidden", "bob", ".hidden"];
     assert_eq!(done(&mut folder.papo(&place, "ana", &named)), "1\n");
+}
+
+/// A named pipe has nobody who writes, and would be waited for.
+#[test]
+fn what_is_no_regular_file_is_refused_unopened() {
+    let place = Place::with(&["ana", "bob"]);
+    let folder = Folder::of(&place, "a");
+    done(Command::new("mkfifo").arg(folder.0.join("ff")));
+    let _socket = UnixListener::bind(folder.0.join("socket")).unwrap();
+    for path in ["ff", "socket", "/dev/null", "/dev/zero", "/dev/tty"] {
+        let says = format!(
+            "papo: {path}: not a regular file; papo file TO - --name NAME <PATH sends what it says\n"
+        );
+        fails(&mut folder.papo(&place, "ana", &["file", "bob", path]), 1, &says);
+        let both = ["file", "--name", "x", "--key", "k", "bob", path];
+        fails(&mut folder.papo(&place, "ana", &both), 1, &says);
+    }
+    assert_eq!(place.done("bob", &["hist", "ana"]), "");
+    // As it says.
+    let piped = r#"printf hello >ff & "$PAPO" file bob - --name ff.txt <ff && wait"#;
+    let papo = folder.papo(&place, "ana", &[]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", piped]).env("PAPO", papo.get_program()).current_dir(&folder.0);
+    shell.envs(papo.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert_eq!(done(&mut shell), "1\n");
+    assert_eq!(done(&mut place.papo("bob", &["get", "1", "-"])), "hello");
+}
+
+/// A file whose length is 0 although it has bytes.
+#[test]
+fn a_file_of_proc_is_sent_with_its_bytes() {
+    let place = Place::with(&["ana", "bob"]);
+    let folder = Folder::of(&place, "a");
+    let said = fs::read("/proc/version").unwrap();
+    assert_eq!(fs::metadata("/proc/version").unwrap().len(), 0);
+    assert_eq!(done(&mut folder.papo(&place, "ana", &["file", "bob", "/proc/version"])), "1\n");
+    assert_eq!(run(&mut folder.papo(&place, "bob", &["get", "1", "-"])).stdout, said);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Files that are sent and fetched while one talks.
 
 use std::fs;
+use std::process::Command;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
@@ -34,6 +35,10 @@ fn files_are_sent_and_fetched_while_one_talks() {
     window.says("not sent: nothing: No such file or directory");
     window.line("/file .hidden");
     window.says("not sent: .hidden: expected a file's name");
+    // Nor waits the terminal for who writes into a pipe.
+    assert!(Command::new("mkfifo").arg(home.join("ff")).status().unwrap().success());
+    window.line("/file ff");
+    window.says("not sent: ff: not a regular file");
     bob.has_heard_all();
 
     bob.say(&format!("PUT {}", BASE64_STANDARD.encode("from bob")));
