@@ -1,7 +1,9 @@
 //! A file that is being fetched. It has its name only when it is whole, and takes no other's place.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -70,6 +72,18 @@ impl Drop for Download {
     }
 }
 
+/// A path at which nothing is yet: this one, or `photo (2).jpg` and so on.
+pub fn free(path: PathBuf) -> PathBuf {
+    let part = |part: Option<&OsStr>| {
+        part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let (stem, extension) = (part(path.file_stem()), part(path.extension()));
+    let dot = if extension.is_empty() { "" } else { "." };
+    let numbered = (2_u32..).map(|n| path.with_file_name(format!("{stem} ({n}){dot}{extension}")));
+    let mut paths = iter::once(path.clone()).chain(numbered);
+    paths.find(|path| path.symlink_metadata().is_err()).unwrap_or(path)
+}
+
 fn taken(path: &Path) -> Failure {
     Failure::Unfit(format!("{}: already exists; name another path", path.display()))
 }
@@ -99,5 +113,17 @@ mod tests {
         assert!(matches!(two.finish(), Err(Failure::Unfit(_))));
         assert!(Download::begin(&path).is_err());
         assert_eq!((fs::read(&path).unwrap(), names()), (b"hello".to_vec(), 1));
+    }
+
+    #[test]
+    fn a_free_name_keeps_its_extension() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |typed: &str| {
+            let path = free(folder.path().join(typed));
+            File::create(&path).unwrap();
+            path.file_name().unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(["a.jpg"; 3].map(name), ["a.jpg", "a (2).jpg", "a (3).jpg"]);
+        assert_eq!(["b"; 2].map(name), ["b", "b (2)"]);
     }
 }

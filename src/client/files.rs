@@ -22,7 +22,7 @@ use super::account::Credentials;
 use super::byte_count::ByteCount;
 use super::caller::Caller;
 use super::connection::{ANSWER, Connection, REACH, Success};
-use super::download::Download;
+use super::download::{Download, free};
 use super::failure::Failure;
 use super::lines;
 use super::marks;
@@ -47,6 +47,9 @@ const BEGINNINGS: usize = 10;
 
 /// Why a pipe or a device is not sent by its path: it cannot be opened and read a second time.
 const NOT_REGULAR: &str = "not a regular file; papo file TO - --name NAME <PATH sends what it says";
+
+/// Bytes of an answer that are read to its end; beyond that another login is cheaper.
+const REST: usize = 64 * 1024;
 
 /// How far a transfer has come.
 #[derive(Default)]
@@ -360,7 +363,11 @@ pub async fn fetch(
             let mut connection = account.connect(Events::Quiet).await?;
             let sink = match &mut sink {
                 Some(sink) => sink,
-                None => sink.insert(sink_for(&mut connection, id, &destination, transfer).await?),
+                None => {
+                    let begun = sink_for(account, connection, id, &destination, transfer).await?;
+                    connection = begun.0;
+                    sink.insert(begun.1)
+                }
             };
             let from = transfer.bytes.get();
             let command = if from == 0 { format!("GET {id}") } else { format!("GET {id} {from}") };
@@ -402,22 +409,23 @@ pub async fn fetch(
     }
 }
 
-/// Begins what the file of a message goes to.
+/// Begins what the file of a message goes to. Returns a connection to go on with, too.
 async fn sink_for(
-    connection: &mut Connection,
+    account: &Credentials,
+    connection: Connection,
     id: u64,
     destination: &SaveTo<'_>,
     transfer: &Transfer,
-) -> Result<Sink, Failure> {
+) -> Result<(Connection, Sink), Failure> {
     let (folder, is_free) = match destination {
-        SaveTo::Output => return Ok(Sink::Output),
+        SaveTo::Output => return Ok((connection, Sink::Output)),
         SaveTo::Path(path) if !path.is_dir() => {
-            return Download::begin(path).map(Sink::File);
+            return Ok((connection, Sink::File(Download::begin(path)?)));
         }
         SaveTo::Path(path) => (path, false),
         SaveTo::Free(path) => (path, true),
     };
-    let entry = message(connection, id).await?;
+    let (mut connection, entry) = message(account, connection, id).await?;
     let file = entry.as_ref().and_then(|entry| Some((entry.tags.as_ref()?.file?, &entry.body)));
     let Some((bytes, name)) = file else {
         // The server says why there is no file.
@@ -433,50 +441,35 @@ async fn sink_for(
     let path = folder.join(name.as_str());
     // `./a.txt` is shown as it would be typed.
     let path = path.strip_prefix(".").map(Path::to_owned).unwrap_or(path);
-    Download::begin(&if is_free { free(path) } else { path }).map(Sink::File)
+    let file = Download::begin(&if is_free { free(path) } else { path })?;
+    Ok((connection, Sink::File(file)))
 }
 
-/// A path at which nothing is yet: this one, or `photo (2).jpg` and so on.
-fn free(path: PathBuf) -> PathBuf {
-    let part = |part: Option<&std::ffi::OsStr>| {
-        part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default()
-    };
-    let (stem, extension) = (part(path.file_stem()), part(path.extension()));
-    let dot = if extension.is_empty() { "" } else { "." };
-    let numbered = (2_u32..).map(|n| path.with_file_name(format!("{stem} ({n}){dot}{extension}")));
-    let mut paths = std::iter::once(path.clone()).chain(numbered);
-    paths.find(|path| path.symlink_metadata().is_err()).unwrap_or(path)
-}
-
-/// The message of this id as it stands now, if the account may see it.
-async fn message(connection: &mut Connection, id: u64) -> Result<Option<Entry>, Failure> {
-    let mut found = None;
-    let first = |row: String| {
-        if found.is_none() {
+/// The message of this id as it stands now, if the account may see it; and a connection to go on with.
+async fn message(
+    account: &Credentials,
+    mut connection: Connection,
+    id: u64,
+) -> Result<(Connection, Option<Entry>), Failure> {
+    let (mut found, mut bytes, mut is_enough) = (None, 0, false);
+    let each = |row: String| {
+        if bytes == 0 {
             let entry = EntryLine::parse(&row).map(|row| row.entry.into_owned());
             found = entry.filter(|entry| entry.id.number() == id);
         }
-        Ok(())
+        bytes += row.len();
+        is_enough = bytes > REST;
+        if is_enough { Err(Failure::Lost("not read to its end".to_owned())) } else { Ok(()) }
     };
     // The first entry after the one before it; no other command names an entry by its id alone.
     let command = format!("SYNC {}", id.saturating_sub(1));
-    connection.ask_for_rows(&command, ANSWER, first).await?;
-    Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_free_name_keeps_its_extension() {
-        let folder = tempfile::tempdir().unwrap();
-        let name = |typed: &str| {
-            let path = free(folder.path().join(typed));
-            File::create(&path).unwrap();
-            path.file_name().unwrap().to_str().unwrap().to_owned()
-        };
-        assert_eq!(["a.jpg"; 3].map(name), ["a.jpg", "a (2).jpg", "a (3).jpg"]);
-        assert_eq!(["b"; 2].map(name), ["b", "b (2)"]);
+    let asked = connection.ask_for_rows(&command, ANSWER, each).await;
+    if is_enough {
+        // What else was written since may be a thousand long messages.
+        drop(connection);
+        connection = account.connect(Events::Quiet).await?;
+    } else {
+        asked?;
     }
+    Ok((connection, found))
 }

@@ -315,6 +315,40 @@ fn a_file_begins_anew_in_each_connection() {
     assert!(err[0].contains("it was damaged on its way"), "{err:?}");
 }
 
+/// Its name stands in the first row of an answer that may have a thousand long ones.
+#[test]
+fn the_name_of_a_file_is_not_looked_for_in_later_messages() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let place = Place::with(&[]);
+    let folder = Folder::of(&place, "a");
+    let mut command = folder.papo(&place, "ana", &["get", "7"]);
+    let running = Running::start(command.env("PAPO_SERVER", address));
+    for asked in ["SYNC 6", "GET 7"] {
+        let (socket, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(&socket).lines().map_while(Result::ok);
+        let say = |line: &str| writeln!(&socket, "{line}").unwrap();
+        say("HELLO papo/1 fake type HELP");
+        assert!(lines.next().unwrap().starts_with("LOGIN ana "));
+        say("OK LOGIN ana 0");
+        assert_eq!(lines.next().unwrap(), asked);
+        if asked == "GET 7" {
+            say(&format!("DATA {}", BASE64_STANDARD.encode("hello")));
+            let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+            say(&format!("OK GET 7 5 {hash}"));
+            break;
+        }
+        let at = "2026-01-01T00:00:00.000Z";
+        say(&format!("HIST 7 {at} bob ana file=5 a.txt"));
+        say(&format!("HIST 8 {at} bob ana - {}", "x".repeat(66_000)));
+        // What follows is not waited for; it may have gone by now.
+        let _ = writeln!(&socket, "OK SYNC 8 end");
+        assert_eq!(lines.next(), None);
+    }
+    assert_eq!(running.finish(), (Some(0), vec!["a.txt".to_owned()], vec![]));
+    assert_eq!(folder.read("a.txt"), b"hello");
+}
+
 #[test]
 fn a_file_is_not_written_to_a_terminal() {
     let place = Place::with(&["ana"]);
