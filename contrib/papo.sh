@@ -138,8 +138,8 @@ papo_react() (
     papo_do REACT "REACT $1 $2" >/dev/null
 )
 
-# papo_file TO PATH [NAME]: sends a file, under its own name or another, and prints the id of the
-# message. It needs `base64`.
+# papo_file TO PATH [NAME]: sends a regular file, under its own name or another, and prints the id of
+# the message. It needs `base64`.
 papo_file() (
     name=${3-${2##*/}}
     case $name in
@@ -148,6 +148,10 @@ papo_file() (
         ;;
     esac
     to=$(papo_name "$1") || exit 2
+    # Of a pipe nothing is left once its bytes have been counted.
+    if [ -e "$2" ] && ! [ -f "$2" ]; then
+        printf 'papo_file: %s: not a regular file; save what it says to one first\n' "$2" >&2 && exit 2
+    fi
     bytes=$(wc -c <"$2") || exit 2
     login=$(papo_login quiet) || exit 2
     {
@@ -157,30 +161,45 @@ papo_file() (
     } | papo_nc $((${PAPO_TIMEOUT:-20} + bytes / 50000)) | papo_answer FILE
 )
 
-# papo_get ID PATH: fetches the file of message ID. Nothing is overwritten; - is standard output.
-# It needs `base64`.
+# papo_get ID PATH: fetches the file of message ID. Nothing is overwritten; - is standard output. The
+# file has its name only once it is whole. Status 2 if it cannot be written. It needs `base64`.
 papo_get() (
     if [ -z "${2-}" ] || ! papo_is_id "$1"; then echo 'papo_get: ID PATH' >&2 && exit 2; fi
     if [ "$2" != - ] && { [ -e "$2" ] || [ -L "$2" ]; }; then
         printf 'papo_get: %s: already exists\n' "$2" >&2 && exit 1
     fi
     login=$(papo_login quiet) || exit 2
+    base64 </dev/null >/dev/null || exit 2
     here=$(mktemp -d "${TMPDIR:-/tmp}/papo.XXXXXX") || exit 2
-    trap 'rm -rf "$here"' EXIT
+    part=''
+    trap 'rm -rf "$here" ${part:+"$part"}' EXIT
     trap 'exit 143' HUP INT TERM
-    # Without a limit: how large it is shows when it has come.
-    printf '%s\nGET %s\nQUIT\n' "$login" "$1" | papo_nc >"$here/reply"
+    # Without a limit: how large it is shows when it has come. It is cat that says if a disk is full:
+    # nc does not, nor busybox's base64.
+    printf '%s\nGET %s\nQUIT\n' "$login" "$1" | papo_nc | cat >"$here/reply" || {
+        printf 'papo_get: the reply could not be kept in %s\n' "${TMPDIR:-/tmp}" >&2 && exit 2
+    }
     sed '/^DATA /d' "$here/reply" | papo_answer GET >/dev/null || exit
-    sed -n 's/^DATA //p' "$here/reply" | tr -d '\n' | base64 -d >"$here/file" || exit 2
+    file=$here/file
+    if [ "$2" != - ]; then
+        # Beside its place, so that it needs but a name.
+        file=${2%"${2##*/}"}.${here##*/}.part
+        (set -C && : >"$file") || exit 2
+        part=$file
+    fi
+    sed -n 's/^DATA //p' "$here/reply" | tr -d '\n' | base64 -d | cat >"$file" || {
+        printf 'papo_get: %s: the file could not be written\n' "$2" >&2 && exit 2
+    }
     said=$(sed -n 's/^OK GET [0-9]* \([0-9]*\) .*/\1/p' "$here/reply")
-    if [ "$said" -ne "$(wc -c <"$here/file")" ]; then
+    if [ "$said" -ne "$(wc -c <"$file")" ]; then
         echo 'papo_get: the file is not whole' >&2 && exit 3
     fi
     if [ "$2" = - ]; then
-        cat "$here/file"
-    else
-        # Fails if there is one by now.
-        (set -C && cat "$here/file" >"$2")
+        cat "$file"
+    elif ! ln -- "$part" "$2" 2>/dev/null; then
+        # There is one by now, or this file system has no links.
+        (set -C && : >"$2") || exit 1
+        mv -f -- "$part" "$2" || exit 2
     fi
 )
 

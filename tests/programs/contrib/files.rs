@@ -84,8 +84,29 @@ fn sends_and_fetches(shell: &str, nc: &str) {
     assert!(run("bob", "papo_get 9 -", 1).1.starts_with("ERR GET no-such-message "));
     run("bob", "papo_get x -", 2);
     assert!(run("bob", "PAPO_SECRET=wrong-horse; papo_get 1 -", 4).0.is_empty());
-    fs::remove_file(path).unwrap();
+    // What is no file, and could be read but once.
+    let pipe = "echo hello | papo_file bob /dev/stdin x";
+    let said = run("alice", pipe, 2).1;
+    assert!(said.starts_with("papo_file: /dev/stdin: not a regular file; "), "{said}");
+    // As if a disk were full, be it that of the reply or that of the file.
+    let got = place.path("got");
+    fs::create_dir(&got).unwrap();
+    let get = format!("trap '' XFSZ; papo_get 1 '{}/x'", got.display());
+    // The reply has 400,000 bytes.
+    let large = "base64() { command base64 \"$@\"; head -c 10000000 /dev/zero; }; ulimit -f 1600";
+    for (limit, says) in [
+        ("ulimit -f 16", "papo_get: the reply could not be kept in "),
+        (large, "x: the file could not be written\n"),
+    ] {
+        let said = run("bob", &format!("{limit}; {get}"), 2).1;
+        assert!(said.contains(says) && !said.contains("no answer"), "{said}");
+        assert_eq!(fs::read_dir(&got).unwrap().count(), 0);
+    }
+    run("bob", &get, 0);
+    assert!(fs::read(got.join("x")).unwrap() == bytes);
+    assert_eq!(fs::read_dir(&got).unwrap().count(), 1);
     fs::remove_file(copy).unwrap();
+    fs::remove_file(path).unwrap();
     place.is_tidy();
 }
 
