@@ -308,7 +308,8 @@ class Bot:
         with `to`, or in all of the bot's."""
         found, before = [], ""
         while len(found) < count:
-            line = "HIST %s %d%s with %s" % (to, count - len(found), before, escape(words))
+            rows = min(count - len(found), PAGE)
+            line = "HIST %s %d%s with %s" % (to, rows, before, escape(words))
             rows, ok = await self.command(line)
             found = [self._parse(row) for row in rows if row.startswith("HIST ")] + found
             if ok.endswith(" end"):

@@ -248,6 +248,39 @@ fn papo_py_says_what_it_misses_and_that_it_waits() {
     assert!(line.ends_with("; trying again\n"), "{line}");
 }
 
+const SEARCHING: &str = r#"
+import asyncio, papo
+async def main():
+    found = await papo.Bot().search("tea", count=1500)
+    print(len(found), found[0].id, found[-1].id)
+asyncio.run(main())
+"#;
+
+/// A server gives at most 1,000 rows a call.
+#[test]
+#[ignore = "needs python3"]
+fn papo_py_searches_page_by_page() {
+    let place = Place::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = place.command("python3", "alice");
+    command.env("PAPO_SERVER", listener.local_addr().unwrap().to_string());
+    command.args(["-B", "-c", SEARCHING]).env("PYTHONPATH", contrib(""));
+    let running = Running::start(&mut command);
+    let (socket, _) = listener.accept().unwrap();
+    let mut lines = BufReader::new(&socket).lines().map(|line| line.unwrap());
+    let row = |id: u64| format!("HIST {id} 2026-01-01T00:00:00.000Z bob alice - tea\n");
+    let rows = |ids: std::ops::Range<u64>| ids.map(row).collect::<String>();
+    assert!(lines.next().unwrap().starts_with("LOGIN alice "));
+    (&socket).write_all(b"OK LOGIN alice 0\n").unwrap();
+    assert_eq!(lines.next().unwrap(), "HIST - 1000 with tea");
+    let page = rows(1001..2001) + "OK HIST 1000 more 1001\n";
+    (&socket).write_all(page.as_bytes()).unwrap();
+    assert_eq!(lines.next().unwrap(), "HIST - 500 before 1001 with tea");
+    let page = rows(501..1001) + "OK HIST 500 more 501\n";
+    (&socket).write_all(page.as_bytes()).unwrap();
+    assert_eq!(running.line(), "1500 501 2000");
+}
+
 /// A bot that reacts, replies, and changes its replies until it is told to stop.
 const MARKING: &str = r#"
 import asyncio, papo
