@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::columns::{ScreenLine, cut, width, wrap};
-use super::said::Said;
+use super::said::{Said, sent_file};
 use super::style::Style;
 use crate::entry::Entry;
 use crate::name::Handle;
@@ -46,6 +46,8 @@ pub struct FoundMessage {
     pub head: String,
     /// Its text, if it has not been deleted.
     pub text: Option<String>,
+    /// Bytes of the file that it is; its text is the file's name.
+    pub file: Option<u64>,
 }
 
 impl ScreenItem {
@@ -84,8 +86,13 @@ impl ScreenItem {
             ScreenItem::Remark(text) | ScreenItem::About(AboutMessage { text, .. }) => {
                 each_line(text, width, |line| style.faint(line))
             }
-            ScreenItem::Found(FoundMessage { head, text, .. }) => {
-                let text = text.as_deref().unwrap_or("(deleted)").replace(['\n', '\t'], " ");
+            ScreenItem::Found(FoundMessage { head, text, file, .. }) => {
+                let text = match (text, *file) {
+                    (None, _) => "(deleted)".to_owned(),
+                    (Some(text), None) => text.replace(['\n', '\t'], " "),
+                    // Without a name, /get fetches what was sent last.
+                    (Some(name), Some(bytes)) => sent_file(name, bytes) + " (/get NAME)",
+                };
                 vec![ScreenLine::new(style.faint(&cut(&format!("{head}{text}"), width)))]
             }
             ScreenItem::Complaint(text) => each_line(text, width, |line| style.red(line)),

@@ -81,7 +81,11 @@ impl Talk {
                 let of_others = |said: &Said| said.file.is_some() && said.from.is_some();
                 let fits = if self.screen.has_any(of_others) { of_others } else { is_file };
                 let fits = if choice == MessageChoice::Newest { fits } else { is_file };
-                if let Some(id) = self.chosen(&choice, fits) {
+                let named = match &choice {
+                    MessageChoice::Piece(piece) => self.screen.find_file(piece),
+                    _ => None,
+                };
+                if let Some(id) = named.or_else(|| self.chosen(&choice, fits)) {
                     self.transfer(TransferJob::Get { id, path });
                 }
             }

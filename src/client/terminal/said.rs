@@ -265,7 +265,7 @@ impl Said {
     fn text(&self) -> Cow<'_, str> {
         let Some(bytes) = self.file else { return Cow::from(&self.body) };
         let hint = if self.from.is_some() { " (/get)" } else { "" };
-        format!("{FILE}{} {}{hint}", self.body, ByteCount(bytes)).into()
+        (sent_file(&self.body, bytes) + hint).into()
     }
 
     /// What is said about the text behind it, in one word.
@@ -324,6 +324,11 @@ impl Said {
         }
         lines.into_iter().map(ScreenLine::new).collect()
     }
+}
+
+/// How a file looks in a conversation.
+pub fn sent_file(name: &str, bytes: u64) -> String {
+    format!("{FILE}{name} {}", ByteCount(bytes))
 }
 
 /// The name by which a call calls `me`, if it does.

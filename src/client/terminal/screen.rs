@@ -170,6 +170,22 @@ impl Screen {
         found().find(|said| fits(said)).or(found().next())?.id
     }
 
+    /// The lowest file with this in its name, in any letter case, be it in the conversation or found by
+    /// a search.
+    pub fn find_file(&self, piece: &str) -> Option<u64> {
+        let piece = piece.to_lowercase();
+        self.items.iter().rev().find_map(|item| {
+            let (id, name) = match item {
+                ScreenItem::Said(said) if said.file.is_some() => (said.id?, &said.body),
+                ScreenItem::Found(found) if found.file.is_some() => {
+                    (found.id, found.text.as_ref()?)
+                }
+                _ => return None,
+            };
+            name.to_lowercase().contains(&piece).then_some(id)
+        })
+    }
+
     fn said_newest_first(&self) -> impl Iterator<Item = &Said> {
         self.items.iter().rev().filter_map(|item| match item {
             ScreenItem::Said(said) => Some(&**said),

@@ -78,6 +78,7 @@ impl Talk {
             due: due(entry, Timestamp::now()),
             head: format!("      {}  {who}{place}: ", clock(entry.time, &self.zone)),
             text: Some(lines::text_of(entry).to_owned()),
+            file: entry.tags.as_ref().and_then(|tags| tags.file),
         }
     }
 }

@@ -203,7 +203,7 @@ mod tests {
         let due = Timestamp::now() + SignedDuration::from_secs(30);
         for (id, due) in [(1, Some(due)), (2, None), (3, None)] {
             let (head, text) = ("      bob: ".to_owned(), Some(format!("number\n{id}")));
-            let found = ScreenItem::Found(FoundMessage { id, due, head, text });
+            let found = ScreenItem::Found(FoundMessage { id, due, head, text, file: None });
             let text = paper.screen.add(found, ROOM);
             paper.print(&text);
         }

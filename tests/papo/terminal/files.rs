@@ -67,6 +67,46 @@ fn files_are_sent_and_fetched_while_one_talks() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn a_file_that_was_found_is_fetched() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let window = place.talking("ana", "bob");
+    let mut cid = place.client("cid");
+    cid.say(&format!("PUT {}", BASE64_STANDARD.encode("from cid")));
+    cid.say("FILE ana old holiday.txt");
+    cid.until("OK FILE 1 ");
+    let mut bob = place.client("bob");
+    bob.say(&format!("PUT {}", BASE64_STANDARD.encode("of bob")));
+    bob.say("FILE ana holiday.txt");
+    bob.until("OK FILE 2 ");
+    window.says("bob: ⎘ holiday.txt 6 bytes (/get)\n");
+    let home = place.home_of("ana");
+    // No message of this conversation.
+    window.line("/get old/ ~/old.txt");
+    window.says("no message here has “old”");
+    window.line("/search all old");
+    window.says("  cid to you: ⎘ old holiday.txt 8 bytes (/get NAME)\n");
+    window.line("/get old/ ~/old.txt");
+    window.says("/old.txt\n");
+    assert_eq!(fs::read(home.join("old.txt")).unwrap(), b"from cid");
+    // Of two, the one that stands lower.
+    window.line("/get holiday/ ~/lower.txt");
+    window.says("/lower.txt\n");
+    assert_eq!(fs::read(home.join("lower.txt")).unwrap(), b"from cid");
+    window.line("/get ~/last.txt");
+    window.says("/last.txt\n");
+    assert_eq!(fs::read(home.join("last.txt")).unwrap(), b"of bob");
+    cid.say("EDIT 1 new.txt");
+    cid.until("OK EDIT ");
+    window.says("  cid to you: ⎘ new.txt 8 bytes (/get NAME)\n");
+    cid.say("DEL 1");
+    cid.until("OK DEL ");
+    window.says("  cid to you: (deleted)\n");
+    window.line("/get new");
+    window.says("no message here has “new”");
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn a_file_is_sent_once_when_the_server_is_back() {
     let mut place = Place::with(&["ana", "bob"]);
     let window = place.talking("ana", "bob");
