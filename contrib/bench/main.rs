@@ -25,6 +25,9 @@ mod people;
 #[cfg(feature = "postgres")]
 mod pg_rows;
 mod picture;
+#[allow(dead_code)] // As above.
+#[path = "../../tests/process/ports.rs"]
+mod ports;
 mod report;
 mod rows;
 mod scenarios;

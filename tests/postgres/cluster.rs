@@ -3,7 +3,6 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
-use crate::signals;
+use crate::{ports, signals};
 
 /// The user that has no files, and its group.
 const NOBODY: u32 = 65_534;
@@ -156,8 +155,7 @@ impl Cluster {
             }
         }
         // PostgreSQL cannot choose a free one itself.
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Cluster::serve(folder, free, &["ssl=on", "listen_addresses=127.0.0.1"])
+        Cluster::serve(folder, ports::free(&[]), &["ssl=on", "listen_addresses=127.0.0.1"])
     }
 
     /// A folder with the data of a new server.

@@ -2,12 +2,13 @@
 //! papod that can be cut and slowed down, and a clock for each that can be set. Needs libfaketime.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
 use tempfile::TempDir;
 
+use crate::ports;
 use crate::process::{self, Papod};
 use crate::relay::{Goal, Relay};
 use crate::server_pair::ServerPair;
@@ -77,9 +78,7 @@ pub fn stop_all(nodes: &mut Vec<Papod>) {
 impl Machines {
     pub fn start() -> Machines {
         let pair = ServerPair::start(NODES);
-        let sockets = [(); NODES].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let doors = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
-        drop(sockets);
+        let doors = [(); NODES].map(|()| SocketAddr::from(([127, 0, 0, 1], ports::free(&[]))));
         let links = doors.map(|door| Relay::toward(Goal::Port(door)));
         let clocks = tempfile::tempdir().unwrap();
         let (nodes, ids) = Default::default();

@@ -73,4 +73,4 @@ mod transcript;
 mod trial;
 mod watched;
 
-use process::signals;
+use process::{ports, signals};

@@ -72,7 +72,7 @@ fn what_an_account_puts_in_a_day_is_counted_over_all_nodes() {
     // What is answered after it has come after it.
     drop(nodes[1].register("bob"));
     put(&mut ana, &[7; 400]);
-    drop(nodes[0].register("cid"));
+    drop(nodes[1].register("cid"));
     let refused = |client: &mut Client| {
         client.say(&format!("PUT {}", BASE64_STANDARD.encode([7; 200])));
         let said = client.line();

@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cluster::{found, open_to_all, program};
+use crate::ports;
 use crate::process::{self, Client, Papod, id};
 use crate::team::People;
-use crate::trial::free_port;
 
 /// How many people write at once.
 const WRITERS: usize = 4;
@@ -56,7 +56,7 @@ fn start(command: &mut Command, log: &Path) -> Child {
 
 fn etcd(folder: &Path, port: u16) -> Child {
     let (own, peers) =
-        (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{}", free_port(&[])));
+        (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{}", ports::free(&[])));
     let mut etcd = program("etcd");
     etcd.arg("--data-dir").arg(folder.join("etcd"));
     etcd.args(["--listen-client-urls", &own, "--advertise-client-urls", &own]);
@@ -70,7 +70,7 @@ impl Member {
     fn start(folder: &Path, number: usize, etcd: u16) -> Member {
         let contrib = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/cluster");
         let name = format!("db{number}");
-        let (folder, port, rest) = (folder.join(&name), free_port(&[]), free_port(&[]));
+        let (folder, port, rest) = (folder.join(&name), ports::free(&[]), ports::free(&[]));
         let settings = folder.join("papo.yml");
         fs::create_dir_all(&settings).unwrap();
         open_to_all(&folder);
@@ -146,7 +146,7 @@ impl Members {
         let mut keeper = Command::new("sh");
         keeper.args(["-c", script, "sh"]).arg(&folder).stdin(Stdio::piped());
         let keeper = keeper.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sh runs");
-        let port = free_port(&[]);
+        let port = ports::free(&[]);
         let etcd = etcd(&folder, port);
         let members = (1..=3).map(|number| Member::start(&folder, number, port)).collect();
         let members = Members { etcd, members, keeper };

@@ -1,7 +1,7 @@
 //! contrib/cluster: three papods on one machine, and down again.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -9,32 +9,19 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::ports;
 use crate::process::{Client, PATIENCE, run};
-
-/// A port with which those that are so many above it are free as well.
-pub fn free_port(above: &[u16]) -> u16 {
-    loop {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let is_free = |more: &u16| {
-            let port = free.checked_add(*more);
-            port.is_some_and(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())
-        };
-        if above.iter().all(is_free) {
-            return free;
-        }
-    }
-}
 
 #[test]
 fn three_papods_are_up_and_down_again() {
     let home = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     crate::cluster::open_to_all(home.path());
-    let (folder, port) = (home.path().join("cluster"), free_port(&[10, 20]));
+    let (folder, port) = (home.path().join("cluster"), ports::free(&[10, 20]));
     let script = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/cluster").join(name);
         let mut command = Command::new(path);
         command.arg(&folder).env("PAPOD", env!("CARGO_BIN_EXE_papod"));
-        command.env("PG_PORT", free_port(&[1]).to_string()).env("PORT", port.to_string());
+        command.env("PG_PORT", ports::free(&[1]).to_string()).env("PORT", port.to_string());
         let done = run(&mut command);
         let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
         (done.status.success(), said)

@@ -7,6 +7,7 @@
 #![allow(dead_code)] // Each test program uses a part of it.
 
 mod dice;
+pub mod ports;
 pub mod signals;
 pub mod tls;
 pub mod unix;

@@ -1,12 +1,12 @@
 //! Somebody who comes for the first time.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 
 use super::place::{Place, rule};
 use super::window::Window;
-use crate::process::{Entry, PASSWORD};
+use crate::process::{Entry, PASSWORD, ports};
 
 #[test]
 #[ignore = "needs tmux"]
@@ -21,8 +21,8 @@ fn a_newcomer_is_led_to_a_first_message() {
         "|papo needs a chat server and an account on it. A few questions first.
          |Server, HOST:PORT, tls:HOST:PORT or unix:PATH [localhost:7276]:",
     );
-    // Nobody listens at a port that was free just now.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    // Nobody listens at a port that is free.
+    let free = format!("127.0.0.1:{}", ports::free(&[]));
     window.line(&free);
     window.says("machine.\nServer, HOST:PORT, tls:HOST:PORT or unix:PATH [localhost:7276]:");
     window.line(&place.address.to_string());
@@ -107,7 +107,7 @@ fn only_a_server_on_this_machine_can_be_started_here() {
     let window = Window::open(&place.home_of("newcomer"), place.address.port(), &[]);
     window.start("papo");
     window.says("[localhost:7276]:");
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = SocketAddr::from(([127, 0, 0, 1], ports::free(&[])));
     // By the name that stands for all addresses, it is not known to be this machine.
     window.line(&format!("0.0.0.0:{}", free.port()));
     window.says("Is it running there, and are the name and the port right?");

@@ -12,7 +12,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Place, Running, contrib, ended, hears, until};
-use crate::process::{Client, PATIENCE, Papod};
+use crate::process::{Client, PATIENCE, Papod, ports};
 
 /// A sequence that looks random and is the same in each run (Knuth's MMIX constants).
 struct Chance(u64);
@@ -237,7 +237,7 @@ fn papo_py_says_what_it_misses_and_that_it_waits() {
         assert_eq!(ended(&mut bot(&[(name, value)]), 2).1, said);
     }
     assert!(ended(&mut bot(&[("PAPO_SECRET", "wrong")]), 1).1.starts_with("papo: ERR LOGIN "));
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let nobody = format!("127.0.0.1:{}", ports::free(&[]));
     let mut waits = bot(&[("PAPO_SERVER", &nobody)]);
     let mut waits = waits.stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();

@@ -1,13 +1,12 @@
 //! contrib/papo.sh in each shell, with each nc.
 
 use std::fs;
-use std::net::TcpListener;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use super::{Place, Running, contrib, ended, printed, until};
-use crate::process::{Entry, PASSWORD};
+use crate::process::{Entry, PASSWORD, ports};
 
 /// Takes one line, and nobody reads what is printed after it.
 const ONE: &str =
@@ -99,7 +98,7 @@ fn sends(shell: &str, nc: &str) {
     );
 
     // Where nobody listens.
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = format!("127.0.0.1:{}", ports::free(&[]));
     for call in ["papo_send bob hi", "papo_receive"] {
         let (_, err) = run(&format!("PAPO_SERVER={nobody}; {call}"), 3);
         assert!(err.ends_with(&format!(": no answer from {nobody}\n")), "{err}");

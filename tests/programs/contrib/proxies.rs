@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::{Place, Running, contrib, ended, until};
 use crate::http::token;
-use crate::process::{self, PASSWORD, Papod, USUAL, papod, run};
+use crate::process::{self, PASSWORD, Papod, USUAL, papod, ports, run};
 
 /// A proxy that runs in the foreground. It is asked to end, since its workers end with it then.
 struct Proxy(Child);
@@ -42,11 +42,6 @@ fn through_tls() -> String {
     format!("ncat --ssl-verify --ssl-trustfile {}", tls("one.pem"))
 }
 
-/// A port that is free at the moment; a proxy cannot say which one it took.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 /// What operators see of who is there.
 fn sessions(admin: &Path) -> String {
     let mut operator = UnixStream::connect(admin).unwrap();
@@ -74,7 +69,7 @@ fn haproxy_tells_real_addresses() {
     command.args(USUAL).arg("--db").arg(place.home.db()).arg("--admin").arg(&admin);
     command.args(["--proxy-from", "127.0.0.2/32", "--listen", "127.0.0.1:0"]);
     place.papod = Papod::spawn(command);
-    let port = free_port();
+    let port = ports::free(&[]);
     let [one, key] = ["one.pem", "one.key"].map(|name| fs::read_to_string(tls(name)).unwrap());
     let pem = place.path("papo.pem");
     fs::write(&pem, one + &key).unwrap();
@@ -104,7 +99,7 @@ fn haproxy_tells_real_addresses() {
 #[ignore = "needs nginx with its stream module (libnginx-mod-stream) and ncat"]
 fn nginx_ends_tls() {
     let place = Place::new();
-    let port = free_port();
+    let port = ports::free(&[]);
     let text = adapted(
         "proxy/nginx.conf",
         &[
@@ -128,7 +123,7 @@ fn nginx_ends_tls() {
 
 /// A Caddy before a papod that serves HTTP, its host and port, and its log.
 fn caddy(place: &Place, program: &Path, changes: &[(&str, &str)]) -> (Proxy, String, PathBuf) {
-    let port = free_port();
+    let port = ports::free(&[]);
     let changes = [
         &[
             ("https://:7279 {", &*format!("https://:{port} {{\nbind 127.0.0.1")),
