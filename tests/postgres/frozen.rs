@@ -26,6 +26,22 @@ impl Backend {
         signals::send(self.0, Signal::STOP).unwrap();
     }
 
+    /// The same between two transactions: one that has begun holds the leader's row, and nobody takes
+    /// over then.
+    fn freeze_idle(&self, server: &Cluster) {
+        let id = self.0.as_raw_nonzero();
+        let state = format!("SELECT state FROM pg_stat_activity WHERE pid = {id}");
+        let began = Instant::now();
+        loop {
+            self.freeze();
+            if server.ask("postgres", &state).unwrap() == "idle" {
+                return;
+            }
+            kill_process(self.0, Signal::CONT).unwrap();
+            assert!(began.elapsed() < PATIENCE, "it is always busy");
+        }
+    }
+
     /// It goes on, and ends: somebody has asked it to.
     fn thaw(&self, server: &Cluster) {
         kill_process(self.0, Signal::CONT).unwrap();
@@ -55,7 +71,7 @@ fn one_papod_goes_on_with_another_process() {
     let papod = Papod::start(Path::new(&crate::cluster::url(&[&server], &name)));
     let mut ana = papod.register("ana");
     let backend = Backend::of(&server, &name);
-    backend.freeze();
+    backend.freeze_idle(&server);
     ana.say(LINE);
     let sent = id(ana.until("OK MSG ").last().unwrap());
     papod.until_logged("writing again, in term 2");
@@ -89,13 +105,13 @@ fn another_node_leads_and_a_late_call_does_nothing() {
     let mut ana = machines.nodes[leader].register("ana");
     let servers = &machines.pair;
     let backend = Backend::of(servers.primary(), &servers.database);
-    backend.freeze();
+    backend.freeze_idle(servers.primary());
     ana.say(LINE);
     another_leads(&machines, leader);
     let (mut again, sent) = say_again(&machines, leader);
     backend.thaw(servers.primary());
-    // Cut off, since nobody knows what became of the line; unless a batch of nobody's was in hand
-    // when the process froze, and the line waited for the next leader.
+    // Cut off, since nobody knows what became of the line; unless a batch of nobody's came to the
+    // process after it froze, and the line waited for the next leader.
     while let Some(line) = ana.next_line() {
         if line.starts_with("OK MSG ") {
             assert_eq!(id(&line), sent);
