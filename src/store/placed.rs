@@ -48,15 +48,9 @@ impl PlacedFile {
         }
     }
 
-    /// Notes that what it was placed for is done: an entry has it, or one had it before. Whoever put
-    /// it may stay, and the entry may go.
+    /// Ends the hold on it: what it was placed for is done, and an entry has it, or one had it before;
+    /// or nothing comes of it. Which it is is looked up once.
     pub fn take(&self) {
-        self.release();
-    }
-
-    /// Ends the hold on it. Whether an entry has it is looked up once: the one that had it before may
-    /// be gone.
-    fn release(&self) {
         if self.is_taken.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -83,7 +77,7 @@ impl PlacedFile {
 
 impl Drop for PlacedFile {
     fn drop(&mut self) {
-        self.release();
+        self.take();
     }
 }
 
