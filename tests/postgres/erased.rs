@@ -28,6 +28,14 @@ fn texts(cluster: &Cluster, db: &str) -> BTreeSet<i64> {
     all.map(|number| number.parse().unwrap()).collect()
 }
 
+/// A store on a database of this server.
+fn open(cluster: &Cluster, db: &str) -> (PgDatabase, Bench) {
+    let at = PgUrl::parse(&url(&[cluster], db)).unwrap();
+    let (database, writer) = PgDatabase::open(&at).unwrap();
+    let store = Bench::new(Box::new(writer), Box::new(database.reader()));
+    (database, store)
+}
+
 /// Has deleted texts leave the files, for which there is a minute.
 fn wipe(store: &mut Bench) {
     let start = Instant::now();
@@ -54,9 +62,7 @@ fn what_is_deleted_is_in_no_row_and_in_no_file() {
     // Its files are for this test alone.
     let cluster = Cluster::start_with(&["wal_recycle=off"]);
     let db = cluster.make_database();
-    let at = PgUrl::parse(&url(&[&cluster], &db)).unwrap();
-    let (database, writer) = PgDatabase::open(&at).unwrap();
-    let mut store = Bench::new(Box::new(writer), Box::new(database.reader()));
+    let (database, mut store) = open(&cluster, &db);
     store.indexer = Some(Box::new(database.indexer().eager(8)));
     let (mut dice, seed) = Dice::from_environment();
     println!("PAPO_SEED={seed}");
@@ -128,9 +134,7 @@ fn what_is_deleted_is_in_no_row_and_in_no_file() {
 fn a_page_without_rows_is_filled() {
     let cluster = Cluster::start_with(&["wal_recycle=off"]);
     let db = cluster.make_database();
-    let at = PgUrl::parse(&url(&[&cluster], &db)).unwrap();
-    let (database, writer) = PgDatabase::open(&at).unwrap();
-    let mut store = Bench::new(Box::new(writer), Box::new(database.reader()));
+    let (_database, mut store) = open(&cluster, &db);
     let sent: Vec<EntryId> = (1..=300).map(|n| store.send(ANA, "bia", &marked(n, 1_000))).collect();
     store.act(ANA, Act::Delete { about: sent[200] });
     store.forget(sent[298]);
@@ -179,9 +183,7 @@ fn a_page_with_less_room_than_it_seems_is_filled() {
 fn a_page_in_use_is_not_taken_for_wiped() {
     let cluster = Cluster::start_with(&["wal_recycle=off"]);
     let db = cluster.make_database();
-    let at = PgUrl::parse(&url(&[&cluster], &db)).unwrap();
-    let (database, writer) = PgDatabase::open(&at).unwrap();
-    let mut store = Bench::new(Box::new(writer), Box::new(database.reader()));
+    let (_database, mut store) = open(&cluster, &db);
     for n in 1..=30 {
         store.act(ANA, Act::Send { to: person("bia"), body: marked(n, 60), once: None });
     }
@@ -254,9 +256,7 @@ fn a_role_without_rights_does_what_it_may() {
 #[test]
 fn views_show_what_holds() {
     let db = cluster().make_database();
-    let at = PgUrl::parse(&url(&[cluster()], &db)).unwrap();
-    let (database, writer) = PgDatabase::open(&at).unwrap();
-    let mut store = Bench::new(Box::new(writer), Box::new(database.reader()));
+    let (_database, mut store) = open(cluster(), &db);
     let ids = [1, 2, 3].map(|n| store.send(ANA, "bia", &format!("text {n}")));
     let [first, second, third] = ids;
     let react = |about, word: &str| Act::React { about, word: Some(word.into()) };
