@@ -20,6 +20,7 @@ mod outages;
 mod paging;
 mod passwd;
 mod place;
+mod relay;
 mod search;
 mod talking;
 mod typing;

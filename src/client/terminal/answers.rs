@@ -155,10 +155,15 @@ impl Talk {
                 let due = self.chat(&to).due(id, time);
                 self.screen.vanishes(id, due.unwrap_or_default());
                 self.chat(&to).sent(id, &body, due.unwrap_or_default());
-                if due.is_err() && self.current.as_ref() == Some(&to) {
+                let is_current = self.current.as_ref() == Some(&to);
+                if due.is_err() && is_current {
                     self.refresh(StaleMessage { id, name: to.clone(), reaction: None });
                 }
-                if self.current.as_ref() != Some(&to) {
+                if is_current && self.chat(&to).receipt >= id {
+                    // It was read before this answer, which comes over another connection.
+                    self.ask_ticks(true);
+                }
+                if !is_current {
                     self.remark(&format!("      ✓ to {to}: {}", cut(&body, size().columns / 2)));
                 }
             }

@@ -199,13 +199,17 @@ impl Talk {
                     chat.set_unread(0);
                 }
             }
-        } else if is_group {
+            return;
+        }
+        let chat = self.chat(name);
+        chat.receipt = chat.receipt.max(id);
+        if is_group {
             // Other members may not have received it.
             if is_current {
                 self.ask_ticks(true);
             }
         } else {
-            self.chat(name).reached(id, tick);
+            chat.reached(id, tick);
             if !is_current {
                 return;
             }

@@ -48,6 +48,8 @@ pub struct ListedChat {
     /// Ids up to which the user's messages are known to be received, and read. The server sends no
     /// receipts while either side blocks the other.
     reached: (u64, u64),
+    /// The newest entry that a receipt of somebody else named.
+    pub receipt: u64,
     /// How long what is said there is kept, as far as known here, and the entry that says so.
     lifetime: (u64, Lifetime),
     pub flags: ListedFlags,
@@ -61,7 +63,7 @@ impl ListedChat {
         let (time, is_numbered) = (None, false);
         let name = name.to_owned();
         let (reached, lifetime) = ((0, 0), (0, Lifetime::Unlimited));
-        let (unread, newest, read, since) = (0, 0, 0, 0);
+        let (unread, newest, read, since, receipt) = (0, 0, 0, 0, 0);
         let (flags, is_called) = (ListedFlags::default(), false);
         ListedChat {
             name,
@@ -74,6 +76,7 @@ impl ListedChat {
             time,
             is_numbered,
             reached,
+            receipt,
             lifetime,
             flags,
             is_called,

@@ -28,6 +28,7 @@ use super::transfers::TransferJob;
 use super::typed_search::TypedSearch;
 use crate::client::failure::Failure;
 use crate::client::lines;
+use crate::client::progress::SERVER;
 use crate::entry::Entry;
 use crate::name::Handle;
 
@@ -195,7 +196,10 @@ impl Talk {
             News::Told(what) => self.told(&what),
             News::Busy(what) => self.remark(&format!("── {what} ──")),
             News::Answer(purpose, answer) => {
-                self.is_slow = false;
+                if std::mem::take(&mut self.is_slow) {
+                    let room = self.keyboard.room();
+                    self.keyboard.print(self.screen.withdraw(SERVER, room));
+                }
                 self.waited_for -= usize::from(purpose.is_waited_for());
                 self.stale.loads -= usize::from(purpose.is_load());
                 if purpose.is_done_to_a_message() {
@@ -214,7 +218,7 @@ impl Talk {
             News::Slow => {
                 self.is_slow = true;
                 if self.waited_for > 0 {
-                    self.remark("waiting for the server");
+                    self.remark(SERVER);
                 }
             }
         }
@@ -418,7 +422,7 @@ impl Talk {
         if purpose.is_waited_for() {
             self.waited_for += 1;
             if self.is_slow {
-                self.remark("waiting for the server");
+                self.remark(SERVER);
             }
         }
         self.stale.loads += usize::from(purpose.is_load());

@@ -83,8 +83,16 @@ impl Screen {
 
     /// Drops remarks about the message with this id. Returns what to print.
     pub fn drop_remarks(&mut self, id: u64, room: Room) -> String {
-        let is_it = |item: &ScreenItem| matches!(item, ScreenItem::About(about) if about.id == id);
-        match self.remove_all(is_it) {
+        self.drop_all(|it| matches!(it, ScreenItem::About(about) if about.id == id), room)
+    }
+
+    /// Drops this remark, which does not hold any more. Returns what to print.
+    pub fn withdraw(&mut self, remark: &str, room: Room) -> String {
+        self.drop_all(|it| matches!(it, ScreenItem::Remark(text) if text == remark), room)
+    }
+
+    fn drop_all(&mut self, is_meant: impl Fn(&ScreenItem) -> bool, room: Room) -> String {
+        match self.remove_all(is_meant) {
             true => self.again(room),
             false => String::new(),
         }

@@ -79,6 +79,15 @@ impl Window {
         self.key("Enter");
     }
 
+    /// Sends a message that is one line on the screen, and waits until it is shown to be on the
+    /// server: only then can a command be about it.
+    pub fn sends(&self, message: &str) {
+        self.line(message);
+        let shown = format!("you: {message}");
+        let is_sent = |line: &str| line.contains('✓') && line.ends_with(&shown);
+        self.changes(|screen| screen.lines().any(is_sent));
+    }
+
     /// Pastes a text, as terminals do: marked as pasted, where the program asked for that.
     pub fn paste(&self, text: &str) {
         self.paste_bytes(text.as_bytes());
