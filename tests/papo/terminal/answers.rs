@@ -73,6 +73,7 @@ fn alt_r_and_alt_e_mean_what_stood_there_when_they_were_pressed() {
     window.key("Enter");
     let heard = bob.until("MSG ").pop().unwrap();
     assert!(heard.ends_with(" ana bob re=1 3 of us"), "{heard}");
+    window.says("✓    you: 3 of us\n");
     // Another device writes while a message is being changed here.
     window.key("M-e");
     window.says("bob> /edit / 3 of us");
@@ -91,7 +92,7 @@ fn alt_r_and_alt_e_mean_what_stood_there_when_they_were_pressed() {
     window.text("one");
     window.key("M-Enter");
     window.line("two");
-    bob.until("MSG ");
+    window.says("HH:MM ✓    you: one\n           two\n");
     window.key("M-e");
     window.says("bob> /edit one\ntwo");
     window.line(" or three");
@@ -105,17 +106,17 @@ fn a_message_that_looks_like_a_substitution_is_sent_when_it_is_meant() {
     let place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");
     let window = place.talking("ana", "bob");
-    window.line("see usr/lib");
-    bob.until("MSG 1 ");
+    window.sends("see usr/lib");
     window.line("s/etc/bin/");
     window.says("your last message has no “etc”; the same line again is sent as it is\n");
-    window.line("s/etc/bin/");
-    let heard = bob.until("MSG ").pop().unwrap();
+    window.sends("s/etc/bin/");
+    let heard = bob.until("MSG 2 ").pop().unwrap();
     assert!(heard.ends_with(" ana bob - s/etc/bin/"), "{heard}");
-    window.line("s/w");
-    let heard = bob.until("MSG ").pop().unwrap();
+    window.sends("s/w");
+    let heard = bob.until("MSG 3 ").pop().unwrap();
     assert!(heard.ends_with(" ana bob - s/w"), "{heard}");
     window.line("s/s/S/");
+    window.says("you: S/w (edited)\n");
     let heard = bob.until("EDIT ").pop().unwrap();
     assert!(heard.ends_with(" re=3 S/w"), "{heard}");
     window.line(r"s/S\/w//");

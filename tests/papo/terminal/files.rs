@@ -86,14 +86,14 @@ fn a_file_that_was_found_is_fetched() {
     window.line("/search all old");
     window.says("  cid to you: ⎘ old holiday.txt 8 bytes (/get NAME)\n");
     window.line("/get old/ ~/old.txt");
-    window.says("/old.txt\n");
+    window.says("saved as ~/old.txt\n");
     assert_eq!(fs::read(home.join("old.txt")).unwrap(), b"from cid");
     // Of two, the one that stands lower.
     window.line("/get holiday/ ~/lower.txt");
-    window.says("/lower.txt\n");
+    window.says("saved as ~/lower.txt\n");
     assert_eq!(fs::read(home.join("lower.txt")).unwrap(), b"from cid");
     window.line("/get ~/last.txt");
-    window.says("/last.txt\n");
+    window.says("saved as ~/last.txt\n");
     assert_eq!(fs::read(home.join("last.txt")).unwrap(), b"of bob");
     cid.say("EDIT 1 new.txt");
     cid.until("OK EDIT ");

@@ -1,6 +1,7 @@
 //! What is muted, pinned, archived or marked as unread; preferences and devices.
 
 use super::place::{Place, rule};
+use crate::process::Client;
 
 #[test]
 #[ignore = "needs tmux"]
@@ -19,7 +20,9 @@ fn flags_order_the_list() {
     window.line("/mute 8h");
     window.says("bob is muted, but for @you, until ");
     window.line("/mute off");
+    window.says("bob rings again");
     window.line("/pin");
+    window.says("bob is pinned");
     window.line("/mute soon");
     // Flags that another session sets come as events.
     ana.say("FLAG cid mute");
@@ -130,6 +133,13 @@ fn preferences_and_devices_are_answered_in_words() {
     window.line("/devices");
     window.says("      no devices; papo login makes this machine one\n");
     place.papod().login("ana/phone");
+    // Its session ends soon.
+    let mut ana = place.papod().login_quietly("ana");
+    let is_seen = |ana: &mut Client| {
+        ana.say("DEVICES");
+        !ana.until("OK DEVICES ")[0].ends_with(" -")
+    };
+    while !is_seen(&mut ana) {}
     window.line("/devices");
     window.says("      phone                 last seen YYYY-MM-DD HH:MM\n");
     window.line("/devices del phone");

@@ -14,7 +14,7 @@ fn what_is_sent_later_is_listed_sent_and_cancelled() {
     window.says("/at: expected +10m");
     window.line("/at +1h it is five o'clock");
     window.says("to bob: it is five o'clock  (/later del 1)\n");
-    window.line("are you there?");
+    window.sends("are you there?");
     bob.until("MSG 1 ");
     window.line("/unless read 30m oncall bob does not read");
     window.says("unless read, to oncall: bob does not read  (/later del 2)\n");

@@ -15,8 +15,8 @@ fn an_edit_is_made_in_place_while_one_types() {
     let place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");
     let window = place.talking("ana", "bob");
-    window.line("lunch at one?");
-    window.line("or not");
+    window.sends("lunch at one?");
+    window.sends("or not");
     bob.until("MSG 2 ");
     let id = bob.send("ana", "which lunch?");
     window.says("bob: which lunch?");
@@ -109,8 +109,7 @@ fn a_deletion_asks_first_and_leaves_nothing_on_the_screen() {
     let place = Place::with(&["ana", "bob", "cid"]);
     let (mut bob, mut cid) = (place.client("bob"), place.client("cid"));
     let window = place.talking("ana", "bob");
-    window.line("my pin is 4711");
-    bob.until("MSG 1 ");
+    window.sends("my pin is 4711");
     let asked =
         "delete “my pin is 4711” for everyone? Enter deletes it, Ctrl-C keeps it\n  delete?>";
     window.line("/del");

@@ -202,6 +202,7 @@ fn a_draft_that_was_taller_than_the_window_leaves_the_conversation_there() {
     let mut bob = place.client("bob");
     let window = place.talking("ana", "bob");
     bob.send("ana", "are you there?");
+    window.says("bob: are you there?");
     window.line("yes");
     window.says("✓    you: yes");
     let shows = |tick: &str, rest: &str| {
