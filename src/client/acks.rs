@@ -4,7 +4,7 @@
 //! entries are sent. Only the last id of each conversation is sent, and many conversations at once,
 //! so a flood of messages costs few round trips.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub struct Acks<'a> {
     /// Of a device: what has begun, and what of it is dealt with, with its conversation. An
     /// acknowledgement of a device says something about all conversations, so they go in this order.
     begun: Option<RefCell<BTreeMap<u64, Option<String>>>>,
+    /// How many logs came before the one that all of these belong to.
+    log: Cell<u64>,
     wake: Sender<()>,
     woken: Receiver<()>,
 }
@@ -50,7 +52,8 @@ impl<'a> Acks<'a> {
         let (wake, woken) = bounded(1);
         let due = RefCell::new(BTreeMap::new());
         let begun = account.device.is_some().then(RefCell::default);
-        Ok((Acks { caller: Mutex::new(caller), due, begun, wake, woken }, newest))
+        let (caller, log) = (Mutex::new(caller), Cell::new(0));
+        Ok((Acks { caller, due, begun, log, wake, woken }, newest))
     }
 
     /// Checks that the accounts among `conversations` exist. This account may yet be added to a
@@ -107,6 +110,7 @@ impl<'a> Acks<'a> {
 
     /// Drops what is due: it belongs to a log that no longer exists.
     pub fn forget(&self) {
+        self.log.set(self.log.get() + 1);
         self.due.borrow_mut().clear();
         if let Some(begun) = &self.begun {
             begun.borrow_mut().clear();
@@ -139,12 +143,16 @@ impl<'a> Acks<'a> {
 
     async fn acknowledge(&self) -> Result<(), Failure> {
         let mut caller = self.caller.lock().await;
+        let log = Cell::new(0);
         let due = || {
+            log.set(self.log.get());
             let due = self.due.borrow();
             due.values().take(AT_ONCE).map(|id| (*id, format!("ACK {id}"))).collect()
         };
         while !self.due.borrow().is_empty() {
             match caller.acknowledge(due).await? {
+                // What is due now belongs to another log than what was asked about.
+                _ if log.get() != self.log.get() => {}
                 Some(said) => {
                     let said: BTreeSet<u64> = said.into_iter().map(|(id, _)| id).collect();
                     self.due.borrow_mut().retain(|_, id| !said.contains(id));
