@@ -11,6 +11,7 @@ use papo::store::postgres::{PgDatabase, PgUrl};
 use papo::store::{Effort, Maintenance, Reader};
 
 use crate::cluster::cluster;
+use crate::machines::start_nodes;
 use crate::process::unix::over;
 use crate::process::{Client, Home, PASSWORD, PATIENCE, Papod, id, run, with_clean_environment};
 use crate::relay::Relay;
@@ -34,13 +35,9 @@ impl Nodes {
             let admin = home.path().join(format!("admin{at}.sock"));
             let more = ["--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--admin"];
             let more = more.into_iter().chain(admin.to_str());
-            let node = Papod::start_with(&ways[at].url(&database), more);
-            if at == 0 {
-                node.until_logged("this node leads");
-            }
-            node
+            Papod::start_with(&ways[at].url(&database), more)
         };
-        let nodes = [0, 1, 2].map(start);
+        let nodes = start_nodes::<3>(start);
         (1..3).for_each(|at| nodes[at].until_logged("has joined the leader"));
         Nodes { home, ways, nodes }
     }

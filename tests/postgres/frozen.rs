@@ -100,7 +100,6 @@ fn another_leads(machines: &Machines, leader: usize) {
 #[test]
 fn another_node_leads_and_a_late_call_does_nothing() {
     let mut machines = Machines::start();
-    machines.nodes[0].until_logged("this node leads");
     let leader = machines.leader();
     let mut ana = machines.nodes[leader].register("ana");
     let servers = &machines.pair;
@@ -127,7 +126,6 @@ fn another_node_leads_and_a_late_call_does_nothing() {
 #[test]
 fn nobody_leads_while_a_frozen_process_holds_the_row() {
     let mut machines = Machines::start();
-    machines.nodes[0].until_logged("this node leads");
     machines.pair.can_hold_batches();
     let leader = machines.leader();
     let mut ana = machines.nodes[leader].register("ana");

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cluster::{cluster, url};
+use crate::machines::start_nodes;
 use crate::played::TAKE_PLACE;
 use crate::process::{Client, PATIENCE, Papod};
 
@@ -12,8 +13,7 @@ use crate::process::{Client, PATIENCE, Papod};
 fn two_nodes() -> (String, [Papod; 2]) {
     let name = cluster().make_database();
     let db = PathBuf::from(url(&[cluster()], &name));
-    let nodes = [(); 2].map(|()| Papod::start(&db));
-    nodes[0].until_logged("this node leads");
+    let nodes = start_nodes::<2>(|_| Papod::start(&db));
     nodes[1].until_logged("has joined the leader");
     (name, nodes)
 }

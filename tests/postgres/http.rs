@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use base64ct::{Base64, Encoding};
 
 use crate::cluster::cluster;
+use crate::machines::start_nodes;
 use crate::process::{PASSWORD, Papod};
 
 /// Asks a node something. Returns the answer, of which the head comes first.
@@ -46,8 +47,7 @@ fn link(answer: &[u8]) -> String {
 #[test]
 fn a_key_is_for_one_change_on_all_nodes() {
     let db = PathBuf::from(cluster().database());
-    let nodes = [(); 2].map(|()| Papod::start_with(&db, ["--http", "127.0.0.1:0"]));
-    nodes[0].until_logged("this node leads");
+    let nodes = start_nodes::<2>(|_| Papod::start_with(&db, ["--http", "127.0.0.1:0"]));
     let ways = [0, 1].map(|n| nodes[n].way("http://"));
     drop((nodes[0].register("ana"), nodes[1].register("bob")));
     let json = |node: usize, line: &str, key: &str, text: &str| {
@@ -75,8 +75,7 @@ fn a_key_is_for_one_change_on_all_nodes() {
 #[test]
 fn a_link_to_a_file_works_on_every_node() {
     let db = PathBuf::from(cluster().database());
-    let nodes = [(); 2].map(|()| Papod::start_with(&db, ["--http", "127.0.0.1:0"]));
-    nodes[0].until_logged("this node leads");
+    let nodes = start_nodes::<2>(|_| Papod::start_with(&db, ["--http", "127.0.0.1:0"]));
     let ways = [0, 1].map(|n| nodes[n].way("http://"));
     drop((nodes[0].register("ana"), nodes[1].register("bob")));
     let bytes: Vec<u8> = (0..100_000_u32).map(|n| n.to_be_bytes()[3] ^ 0x80).collect();

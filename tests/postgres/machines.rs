@@ -56,6 +56,17 @@ fn detour(doors: &[SocketAddr], links: &[Relay]) -> String {
     )
 }
 
+/// Starts nodes, one after another. The first leads before there is another.
+pub fn start_nodes<const N: usize>(start: impl Fn(usize) -> Papod) -> [Papod; N] {
+    std::array::from_fn(|at| {
+        let node = start(at);
+        if at == 0 {
+            node.until_logged("this node leads");
+        }
+        node
+    })
+}
+
 /// Which of these has begun the newest term, by what they have logged.
 pub fn leader_of(nodes: &[Papod]) -> usize {
     let term = |node: &Papod| {
@@ -87,7 +98,7 @@ impl Machines {
         // It makes the tables.
         machines.papod(0).stop();
         machines.pair.run(&detour(&machines.doors, &machines.links));
-        machines.nodes = (0..NODES).map(|at| machines.papod(at)).collect();
+        machines.nodes = start_nodes::<NODES>(|at| machines.papod(at)).into();
         machines
     }
 

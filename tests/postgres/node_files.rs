@@ -15,6 +15,7 @@ use rustix::process::Signal;
 
 use crate::cluster::cluster;
 use crate::files::{get, put, random, send};
+use crate::machines::start_nodes;
 use crate::nodes::rounds;
 use crate::process::{Client, Dice, PATIENCE, Papod, id};
 use crate::team::{Enough, People, Team};
@@ -23,8 +24,7 @@ use crate::team::{Enough, People, Team};
 fn any_node_takes_and_gives_files() {
     let db = PathBuf::from(cluster().database());
     let limits = ["--limit-files", "700000"];
-    let nodes = [(); 3].map(|()| Papod::start_with(&db, limits));
-    nodes[0].until_logged("this node leads");
+    let nodes = start_nodes::<3>(|_| Papod::start_with(&db, limits));
     let mut ana = nodes[1].register("ana");
     let mut bob = nodes[2].register("bob");
     let bytes = random(&mut Dice::new(1), 300_000);
@@ -63,8 +63,7 @@ fn any_node_takes_and_gives_files() {
 fn what_an_account_puts_in_a_day_is_counted_over_all_nodes() {
     let db = PathBuf::from(cluster().database());
     let start = || Papod::start_with(&db, ["--limit-local", "--limit-files-day", "1000"]);
-    let mut nodes = [start(), start()];
-    nodes[0].until_logged("this node leads");
+    let mut nodes = start_nodes::<2>(|_| start());
     nodes[1].until_logged("has joined the leader");
     let mut ana = nodes[0].register("ana");
     let mut elsewhere = nodes[1].login_quietly("ana");
@@ -163,8 +162,7 @@ fn files_outlive_their_nodes() {
     let path = Path::new(&db);
     let (mut dice, seed) = Dice::from_environment();
     println!("PAPO_SEED={seed}");
-    let nodes: Vec<Papod> = (0..3).map(|_| Papod::start(path)).collect();
-    nodes[0].until_logged("this node leads");
+    let nodes = Vec::from(start_nodes::<3>(|_| Papod::start(path)));
     drop(nodes[0].register("bob"));
     (0..3).for_each(|n| drop(nodes[n].register(&format!("w{n}"))));
     let addresses = Mutex::new(nodes.iter().map(|node| node.address).collect());

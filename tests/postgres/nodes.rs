@@ -14,6 +14,7 @@ use papo::store::postgres::{PgDatabase, PgUrl};
 use rustix::process::Signal;
 
 use crate::cluster::{cluster, url};
+use crate::machines::start_nodes;
 use crate::process::unix::over;
 use crate::process::{Client, Home, PASSWORD, PATIENCE, Papod, id};
 use crate::relay::Relay;
@@ -27,8 +28,7 @@ const READERS: usize = 3;
 #[test]
 fn people_on_different_nodes_notice_nothing() {
     let db = PathBuf::from(cluster().database());
-    let nodes = [(); 3].map(|()| Papod::start(&db));
-    nodes[0].until_logged("this node leads");
+    let nodes = start_nodes::<3>(|_| Papod::start(&db));
     let mut ana = nodes[0].register("ana");
     let mut bob = nodes[1].register("bob");
     let mut cid = nodes[2].register("cid");
@@ -76,7 +76,7 @@ fn people_on_different_nodes_notice_nothing() {
 #[test]
 fn a_reader_on_another_node_that_does_not_read_misses_nothing() {
     let db = PathBuf::from(cluster().database());
-    let nodes = [(); 2].map(|()| Papod::start_with(&db, ["--limit-waiting", "4096"]));
+    let nodes = start_nodes::<2>(|_| Papod::start_with(&db, ["--limit-waiting", "4096"]));
     let mut bob = nodes[1].register("bob");
     let mut ana = nodes[0].register("ana");
     let text = "x".repeat(2000);
@@ -166,11 +166,10 @@ fn asked(home: &Home, at: usize, what: &str) -> Vec<String> {
 fn operators_see_all_nodes() {
     let home = Home::new();
     let db = PathBuf::from(cluster().database());
-    let mut nodes = [0, 1, 2].map(|at| {
+    let mut nodes = start_nodes::<3>(|at| {
         let admin = home.path().join(format!("admin{at}.sock"));
         Papod::start_with(&db, ["--admin", admin.to_str().unwrap()])
     });
-    nodes[0].until_logged("this node leads");
     let mut first = nodes[0].register("w0");
     let _others = [1, 2].map(|at: usize| nodes[at].register(&format!("w{at}")));
     let mut other = nodes[1].login_quietly("w0");
@@ -261,8 +260,7 @@ fn what_is_read_only_stays_so_whoever_leads() {
 #[test]
 fn guesses_are_counted_over_all_nodes() {
     let db = PathBuf::from(cluster().database());
-    let nodes = [(); 3].map(|()| Papod::start(&db));
-    nodes[0].until_logged("this node leads");
+    let nodes = start_nodes::<3>(|_| Papod::start(&db));
     drop(nodes[0].register("ana"));
     // Six may be wrong in a row. With the seventh it is asked to wait.
     let guess = |at: usize| {
@@ -282,8 +280,7 @@ fn guesses_are_counted_over_all_nodes() {
 /// Has people write and read on three nodes until `meanwhile` returns, and checks what has become of
 /// it: what was confirmed is in the log once, and nothing else is, and each reader was sent all.
 fn under_load(urls: Vec<PathBuf>, meanwhile: impl FnOnce(&mut Team)) {
-    let nodes: Vec<Papod> = urls.iter().map(|url| Papod::start(url)).collect();
-    nodes[0].until_logged("this node leads");
+    let nodes = Vec::from(start_nodes::<3>(|at| Papod::start(&urls[at])));
     drop(nodes[0].register("bob"));
     (0..WRITERS).for_each(|n| drop(nodes[n % 3].register(&format!("w{n}"))));
     let addresses = Mutex::new(nodes.iter().map(|node| node.address).collect());

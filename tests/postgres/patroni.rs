@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cluster::{found, open_to_all, program};
+use crate::machines::start_nodes;
 use crate::ports;
 use crate::process::{self, Client, Papod, id};
 use crate::team::People;
@@ -258,8 +259,7 @@ fn patroni_fails_over_and_nothing_is_lost() {
     let primary = members.until_whole();
     let make = ["CREATE ROLE papo LOGIN PASSWORD 'SECRET'", "CREATE DATABASE papo OWNER papo"];
     assert!(make.iter().all(|sql| members.members[primary].ask(sql).is_some()));
-    let nodes = [members.papod(), members.papod()];
-    nodes[0].until_logged("this node leads");
+    let nodes = start_nodes::<2>(|_| members.papod());
     nodes[1].until_logged("has joined the leader");
     (0..WRITERS).for_each(|n| drop(nodes[n % 2].register(&format!("w{n}"))));
     drop(nodes[0].register("bob"));

@@ -182,7 +182,6 @@ impl Case<'_> {
 /// Machines with two accounts, whose batches can be held.
 fn machines() -> Machines {
     let machines = Machines::start();
-    machines.nodes[0].until_logged("this node leads");
     ["ana", "bob"].iter().for_each(|name| drop(machines.nodes[0].register(name)));
     machines.pair.can_hold_batches();
     machines

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rustix::process::Signal;
 
 use crate::cluster::{Cluster, url};
+use crate::machines::start_nodes;
 use crate::process::{Client, Papod};
 
 const HAS_LOST: &str = "it has lost messages that were confirmed";
@@ -16,8 +17,7 @@ fn nodes_whose_database_is_put_back_end() {
     let mut server = Cluster::start();
     let name = server.make_database();
     let db = PathBuf::from(url(&[&server], &name));
-    let mut nodes = [(); 3].map(|()| Papod::start(&db));
-    nodes[0].until_logged("this node leads");
+    let mut nodes = start_nodes::<3>(|_| Papod::start(&db));
     let mut ana = nodes[1].register("ana");
     ana.send("ana", "is kept");
     server.kill();

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::machines::start_nodes;
 use crate::process::{PATIENCE, Papod};
 use crate::server_pair::ServerPair;
 
@@ -30,8 +31,7 @@ fn until_served(papod: &Papod, lines: &[&str]) -> String {
 fn each_papod_says_whether_it_leads_and_what_of_the_others() {
     let servers = ServerPair::start(1);
     let db = servers.url(0);
-    let nodes = [(); 2].map(|()| Papod::start_with(&db, ["--metrics", "127.0.0.1:0"]));
-    nodes[0].until_logged("this node leads");
+    let nodes = start_nodes::<2>(|_| Papod::start_with(&db, ["--metrics", "127.0.0.1:0"]));
     let ana = nodes[1].register("ana");
     let of_both = ["papod_term 1", "papod_standby 1", "papod_standby_waits 0"];
     let of_first =
