@@ -21,6 +21,7 @@ mod paging;
 mod passwd;
 mod place;
 mod relay;
+mod reordered;
 mod search;
 mod talking;
 mod typing;

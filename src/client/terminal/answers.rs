@@ -318,7 +318,7 @@ impl Talk {
         // Rows of `MARKS` have texts of one message.
         let mark = reply.rows.first().and_then(|row| EntryLine::parse(row));
         match mark.and_then(|mark| mark.entry.tags.as_ref()?.re) {
-            Some(about) => self.show_about(about.number(), text),
+            Some(about) => self.show_about(about.number(), text, false),
             None => self.remark(&text),
         }
     }

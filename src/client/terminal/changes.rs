@@ -58,6 +58,7 @@ impl Talk {
 
     fn edited(&mut self, name: &str, about: u64, mark: &Entry) {
         let (id, body) = (mark.id.number(), &*mark.body);
+        self.stale.note(about, name);
         self.chats.changed(name, about, body);
         for held in self.held.iter_mut().filter(|held| held.id.number() == about) {
             held.body = body.into();
@@ -67,11 +68,12 @@ impl Talk {
         self.keyboard.print(self.screen.found_again(about, body, room));
         if self.current.as_deref() == Some(name) {
             let quote = format!("{}: {body}", self.called(mark.from.as_str()));
-            self.change(about, &quote, |said| said.change(id, body));
+            self.change(about, &quote, false, |said| said.change(id, body));
         }
     }
 
     fn deleted(&mut self, name: &str, about: u64, author: &str) {
+        self.stale.note(about, name);
         self.chats.changed(name, about, "(deleted)");
         if let Some(Noticed { number: Some(notice), .. }) = self.noticed.remove(&about) {
             notices::withdraw(notice);
@@ -88,13 +90,13 @@ impl Talk {
         self.keyboard.print(self.screen.forget(about, room));
         if self.current.as_deref() == Some(name) {
             let quote = format!("{}: (deleted)", self.called(author));
-            self.change(about, &quote, Said::delete);
+            self.change(about, &quote, true, Said::delete);
         }
     }
 
     /// Changes a message of the current conversation. If it is not on the screen a remark says so,
     /// with `quote`, its author and its text.
-    fn change(&mut self, id: u64, quote: &str, change: impl FnOnce(&mut Said)) {
+    fn change(&mut self, id: u64, quote: &str, is_deletion: bool, change: impl FnOnce(&mut Said)) {
         let room = self.keyboard.room();
         let (is_known, is_shown) = match self.screen.change(id, change, room) {
             Some((text, is_shown)) => {
@@ -114,15 +116,16 @@ impl Talk {
         }
         if is_told {
             let text = cut(&format!("✎ {quote}"), size().columns.saturating_sub(8));
-            self.show_about(id, format!("{INDENT}{text}"));
+            self.show_about(id, format!("{INDENT}{text}"), is_deletion);
         }
     }
 
     /// Shows a remark with texts of a message.
-    pub(super) fn show_about(&mut self, id: u64, text: String) {
+    pub(super) fn show_about(&mut self, id: u64, text: String, is_deletion: bool) {
         if !self.screen.ends_with(&text) {
             let due = self.screen.due_of(id);
-            self.add(ScreenItem::About(AboutMessage { id, due, text, is_reaction: false }));
+            let about = AboutMessage { id, due, text, is_reaction: false, is_deletion };
+            self.add(ScreenItem::About(about));
         }
     }
 
@@ -184,8 +187,19 @@ impl Talk {
             self.screen.quote_until(*id, said.as_ref().and_then(|said| said.due));
             self.keyboard.print(text);
         }
-        if said.is_none() && reply.is_some() {
-            self.keyboard.print(self.screen.drop_remarks(*id, room));
+        match &said {
+            None if reply.is_some() => {
+                self.keyboard.print(self.screen.drop_remarks(*id, room));
+            }
+            Some(said) if said.is_gone => {
+                self.chats.changed(name, *id, "(deleted)");
+                self.keyboard.print(self.screen.forget(*id, room));
+            }
+            Some(said) if said.edit > 0 => {
+                self.chats.changed(name, *id, &said.body);
+                self.keyboard.print(self.screen.found_again(*id, &said.body, room));
+            }
+            _ => {}
         }
         if let (Some(Reaction { from, word }), Some(said), false) = (reaction, said, is_shown)
             && !said.is_gone
@@ -195,7 +209,8 @@ impl Talk {
             let place = group.map(|group| format!(" in {group}")).unwrap_or_default();
             let text = format!("{} {from}{place}: “{}", cut(word, 32), said.body);
             let text = format!("{INDENT}{}”", cut(&text, size().columns.saturating_sub(9)));
-            let about = AboutMessage { id: *id, due: said.due, text, is_reaction: true };
+            let (is_reaction, is_deletion) = (true, false);
+            let about = AboutMessage { id: *id, due: said.due, text, is_reaction, is_deletion };
             self.keyboard.print(self.screen.reacted(about, room));
         }
         self.refresh_next();

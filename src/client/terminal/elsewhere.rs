@@ -69,15 +69,21 @@ impl Talk {
             let Some(ChatLine { to, unread, last, time }) = ChatLine::parse(row) else { continue };
             let name = to.to_string();
             let is_current = self.current.as_ref() == Some(&name);
+            let last = last.number();
+            let later = self.listing.later_than(&name, last);
             let chat = self.chat(&name);
-            chat.newest = last.number();
             chat.flags = ListedFlags::default();
-            chat.time = Timestamp::from_millisecond(time.0).ok();
+            if later == 0 {
+                chat.newest = last;
+                chat.time = Timestamp::from_millisecond(time.0).ok();
+            }
+            chat.counted = chat.counted.max(last);
             // The current conversation is being read.
             if !is_current {
-                chat.set_unread(unread.unsigned_abs());
+                chat.set_unread(unread.unsigned_abs() + later);
             }
         }
+        self.listing.came();
         let Some(is_all) = wanted else {
             self.seek_calls();
             if self.current.is_none() {
@@ -92,6 +98,14 @@ impl Talk {
             self.ask(format!("HIST {name} 1"), Purpose::Last(name.clone(), None));
         }
         self.ask(format!("HIST {last} 1"), Purpose::Last(last.clone(), Some(is_all)));
+    }
+
+    /// Asks for the list, if it is wanted and none is on its way.
+    pub(super) fn list_again(&mut self) {
+        let may_ask = self.is_live && self.listing.on_their_way == 0;
+        if may_ask && std::mem::take(&mut self.listing.is_wanted) {
+            self.ask("CHATS".to_owned(), Purpose::Chats(None));
+        }
     }
 
     /// Looks whether what is unread in muted or archived groups calls the user: the server counts it

@@ -95,11 +95,27 @@ impl Talk {
         let chat = self.chat(&name);
         chat.heard(entry, &me);
         if !is_own {
-            chat.set_unread(chat.unread + 1);
+            // A list, or a page that was read, may have come before it.
+            if id > chat.counted.max(chat.read) {
+                chat.counted = id;
+                chat.set_unread(chat.unread + 1);
+                self.listing.note(&name, id);
+            }
             self.keyboard.names([entry.from.to_string()]);
         }
         if is_current && !self.screen.has(id) {
-            self.add(ScreenItem::entry(entry, &self.me, &self.zone));
+            let item = ScreenItem::entry(entry, &self.me, &self.zone);
+            // One of the user's that was held stands where it belongs, and may have been read.
+            match self.screen.newest_heard().is_some_and(|newest| newest > id) {
+                true if self.screen.is_at_end() => {
+                    let room = self.keyboard.room();
+                    self.keyboard.print(self.screen.merge(vec![item], room));
+                }
+                _ => self.add(item),
+            }
+            if is_own && self.chat(&name).receipt >= id {
+                self.ask_ticks(true);
+            }
             let answers = entry.tags.as_ref().and_then(|tags| tags.re);
             if let Some(re) = answers.map(|id| id.number()).filter(|re| !self.screen.has(*re)) {
                 self.refresh(StaleMessage { id: re, name: name.clone(), reaction: None });
@@ -195,9 +211,14 @@ impl Talk {
             if tick == Tick::Read {
                 chat.read = chat.read.max(id);
                 chat.flags.read_at(*time);
-                if !is_current && id >= chat.newest {
-                    chat.set_unread(0);
+                match (is_current, id >= chat.newest) {
+                    (false, true) => chat.set_unread(0),
+                    // What came after it may be the user's own, or be read, too.
+                    (false, false) if chat.unread > 0 => self.listing.is_wanted = true,
+                    _ => {}
                 }
+                self.listing.is_wanted |= self.listing.on_their_way > 0;
+                self.list_again();
             }
             return;
         }

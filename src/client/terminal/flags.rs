@@ -71,6 +71,8 @@ impl Talk {
         let Some((to, flag, value)) = parse_flag_text(&mark.body) else { return };
         if let Some(chat) = self.chats.known_mut(&to.to_string()) {
             chat.flags.set_at(mark.time, flag, value);
+            // A list that is on its way may be older.
+            self.listing.is_wanted |= self.listing.on_their_way > 0;
         }
     }
 

@@ -34,6 +34,8 @@ pub struct AboutMessage {
     pub due: Option<Timestamp>,
     pub text: String,
     pub is_reaction: bool,
+    /// It says no more than that the message was deleted.
+    pub is_deletion: bool,
 }
 
 /// A message as a search shows it, on one line.

@@ -104,9 +104,10 @@ impl Purpose {
         matches!(self, Purpose::Passwd { .. })
     }
 
-    /// Whether the answer has entries for the screen.
+    /// Whether the answer may have texts of messages, for the screen or the list of conversations.
     pub fn is_load(&self) -> bool {
-        matches!(self, Purpose::Open(_) | Purpose::Older(_) | Purpose::Missed(_))
+        use Purpose::{Last, Missed, Older, Open, Search, Show, ShowOr};
+        matches!(self, Open(_) | Older(_) | Missed(_) | Last(..) | Search(_) | Show | ShowOr(_))
     }
 
     /// Whether the user has done something to a message that would be lost if it were not carried

@@ -31,6 +31,8 @@ pub struct ListedChat {
     pub name: String,
     /// Unread entries by others.
     pub unread: u64,
+    /// The entry up to which they were counted.
+    pub counted: u64,
     /// The newest known entry.
     pub newest: u64,
     /// Read up to this id, as far as known here.
@@ -63,11 +65,12 @@ impl ListedChat {
         let (time, is_numbered) = (None, false);
         let name = name.to_owned();
         let (reached, lifetime) = ((0, 0), (0, Lifetime::Unlimited));
-        let (unread, newest, read, since, receipt) = (0, 0, 0, 0, 0);
+        let (unread, counted, newest, read, since, receipt) = (0, 0, 0, 0, 0, 0);
         let (flags, is_called) = (ListedFlags::default(), false);
         ListedChat {
             name,
             unread,
+            counted,
             newest,
             read,
             since,

@@ -51,7 +51,7 @@ impl Talk {
                 let text = format!(
                     "      delete “{text}” for everyone? Enter deletes it, Ctrl-C keeps it"
                 );
-                self.show_about(id, text);
+                self.show_about(id, text, false);
                 self.picked.deleting = Some(id);
             }
             MessageCommand::React(choice, word) => {

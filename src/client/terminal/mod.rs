@@ -38,6 +38,7 @@ mod known;
 mod later;
 mod listed_chat;
 mod listed_flags;
+mod listing;
 mod message_actions;
 mod message_command;
 mod notices;

@@ -57,7 +57,8 @@ impl Screen {
         {
             let text = cut(&said.body, self.size.columns.saturating_sub(16).min(50));
             let text = format!("      {:<4} “{text}”", tick.sign());
-            let about = AboutMessage { id, due: said.due, text, is_reaction: false };
+            let (is_reaction, is_deletion) = (false, false);
+            let about = AboutMessage { id, due: said.due, text, is_reaction, is_deletion };
             out.push_str(&self.add(ScreenItem::About(about), room));
         }
         out
@@ -113,7 +114,9 @@ impl Screen {
             ScreenItem::Found(found) if found.id == id => found.text.take().is_some(),
             _ => false,
         });
-        text + &self.drop_remarks(id, room)
+        // That it was deleted is no text of it.
+        let is_meant = |it: &ScreenItem| matches!(it, ScreenItem::About(about) if about.id == id && !about.is_deletion);
+        text + &self.drop_all(is_meant, room)
     }
 
     /// Changes items, and prints again what of it is on the screen. `change` says whether it has

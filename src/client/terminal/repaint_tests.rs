@@ -155,7 +155,8 @@ fn numbers_are_counted_from_below_and_stay_with_their_messages() {
 
 /// A remark about a reaction.
 fn remark(id: u64, text: &str) -> AboutMessage {
-    AboutMessage { id, due: None, text: format!("      {text}"), is_reaction: true }
+    let text = format!("      {text}");
+    AboutMessage { id, due: None, text, is_reaction: true, is_deletion: false }
 }
 
 #[test]

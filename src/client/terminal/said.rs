@@ -168,6 +168,7 @@ impl Said {
             self.reactions.clear();
             (self.mine, self.called) = (None, Vec::new());
             (self.file, self.picture) = (None, None);
+            (self.re, self.quote, self.quote_due) = (None, None, None);
         }
     }
 

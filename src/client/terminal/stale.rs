@@ -24,9 +24,11 @@ pub struct StaleMessage {
 pub struct Stale {
     messages: BTreeMap<u64, (String, Option<Reaction>)>,
     is_asking: bool,
-    /// Pages of conversations that were asked for. They may be older than an event that came since,
-    /// and rows that are asked for after them are not: commands are answered in their order.
+    /// Answers with texts that were asked for. They may be older than an event that came since, and
+    /// rows that are asked for after them are not: commands are answered in their order.
     pub loads: usize,
+    /// Messages that were edited or deleted meanwhile, and their conversations.
+    pub(super) changed: BTreeMap<u64, String>,
 }
 
 impl Stale {
@@ -50,6 +52,18 @@ impl Stale {
     /// The row has come, or does not come.
     pub fn answered(&mut self) {
         self.is_asking = false;
+    }
+
+    /// A message was edited or deleted. Answers that are on their way may not know.
+    pub fn note(&mut self, id: u64, name: &str) {
+        if self.loads > 0 {
+            self.changed.insert(id, name.to_owned());
+        }
+    }
+
+    /// The messages that were noted, once all of those answers have come.
+    pub fn take_changed(&mut self) -> BTreeMap<u64, String> {
+        if self.loads == 0 { std::mem::take(&mut self.changed) } else { BTreeMap::new() }
     }
 
     /// Another conversation is shown, or the ids mean other messages now.

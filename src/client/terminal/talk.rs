@@ -16,13 +16,14 @@ use super::gallery::Gallery;
 use super::item::ScreenItem;
 use super::jobs::{News, PendingCommand, Purpose};
 use super::known::Typed;
+use super::listing::Listing;
 use super::notices::{self, Noticed};
 use super::passwd::{Passwd, PasswdStep};
 use super::picked::Picked;
 use super::said::Said;
 use super::screen::Screen;
 use super::slash_command;
-use super::stale::Stale;
+use super::stale::{Stale, StaleMessage};
 use super::style::Style;
 use super::transfers::TransferJob;
 use super::typed_search::TypedSearch;
@@ -119,6 +120,7 @@ pub struct Talk {
     waited_for: usize,
     /// The first of the commands has taken more than a second.
     is_slow: bool,
+    pub(super) listing: Listing,
 }
 
 impl Talk {
@@ -167,6 +169,7 @@ impl Talk {
             is_acking: false,
             waited_for: 0,
             is_slow: false,
+            listing: Listing::default(),
         }
     }
 
@@ -202,6 +205,7 @@ impl Talk {
                 }
                 self.waited_for -= usize::from(purpose.is_waited_for());
                 self.stale.loads -= usize::from(purpose.is_load());
+                self.listing.on_their_way -= usize::from(matches!(purpose, Purpose::Chats(_)));
                 if purpose.is_done_to_a_message() {
                     self.confirmed_one();
                 }
@@ -211,6 +215,10 @@ impl Talk {
                         return Err(failure);
                     }
                     Err(failure) => self.failed(purpose, &failure),
+                }
+                self.list_again();
+                for (id, name) in self.stale.take_changed() {
+                    self.refresh(StaleMessage { id, name, reaction: None });
                 }
             }
             News::Transferred(done) => self.transferred(done)?,
@@ -372,8 +380,14 @@ impl Talk {
         self.keyboard.may_leave(self.is_all_sent());
         if self.unsent.is_empty() {
             for entry in std::mem::take(&mut self.held) {
-                if !self.sent.contains(&entry.id.number()) {
-                    self.show(&entry);
+                let (id, name) = (entry.id.number(), self.conversation(&entry));
+                if self.sent.contains(&id) {
+                    continue;
+                }
+                self.show(&entry);
+                if self.current.as_ref() == Some(&name) {
+                    // Somebody may have reacted meanwhile.
+                    self.refresh(StaleMessage { id, name, reaction: None });
                 }
             }
         }
@@ -386,6 +400,8 @@ impl Talk {
         self.sent.clear();
         self.held.clear();
         self.stale.clear();
+        self.stale.changed.clear();
+        self.listing.later.clear();
         self.noticed.clear();
         self.gallery.retain(|_| false);
         for chat in self.chats.all_mut() {
@@ -426,6 +442,7 @@ impl Talk {
             }
         }
         self.stale.loads += usize::from(purpose.is_load());
+        self.listing.on_their_way += usize::from(matches!(purpose, Purpose::Chats(_)));
         if purpose.is_done_to_a_message() {
             self.unconfirmed += 1;
             self.keyboard.may_leave(false);

@@ -91,7 +91,11 @@ impl Screen {
         self.drop_all(|it| matches!(it, ScreenItem::Remark(text) if text == remark), room)
     }
 
-    fn drop_all(&mut self, is_meant: impl Fn(&ScreenItem) -> bool, room: Room) -> String {
+    pub(super) fn drop_all(
+        &mut self,
+        is_meant: impl Fn(&ScreenItem) -> bool,
+        room: Room,
+    ) -> String {
         match self.remove_all(is_meant) {
             true => self.again(room),
             false => String::new(),
@@ -235,7 +239,8 @@ mod tests {
         let due = Timestamp::now() + SignedDuration::from_secs(30);
         for (id, due) in [(1, None), (2, None), (3, Some(due))] {
             let text = format!("      ✎ bob: number {id}");
-            let about = AboutMessage { id, due, text, is_reaction: false };
+            let (is_reaction, is_deletion) = (false, false);
+            let about = AboutMessage { id, due, text, is_reaction, is_deletion };
             let text = paper.screen.add(ScreenItem::About(about), ROOM);
             paper.print(&text);
         }

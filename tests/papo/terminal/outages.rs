@@ -1,8 +1,7 @@
 //! A server that dies, and an account that is taken away.
 
 use super::place::{Place, rule};
-use super::relay::Relay;
-use crate::process::{Entry, id};
+use crate::process::Entry;
 
 /// The line at the bottom without a server.
 const OFFLINE: &str = "      offline; Enter tries again now";
@@ -142,35 +141,6 @@ fn what_is_unsent_stands_there_whenever_one_turns_back_to_it() {
     window.line("/to bob");
     window.says("      bob>");
     window.says("…    you: one");
-}
-
-/// Answers and events come over two connections, and the events may be faster.
-#[test]
-#[ignore = "needs tmux"]
-fn what_is_read_before_it_is_known_to_be_sent_is_read() {
-    let place = Place::with(&["ana", "bob"]);
-    let mut bob = place.client("bob");
-    bob.say("GROUP NEW team ana");
-    bob.until("OK GROUP ");
-    let relay = Relay::start(place.address);
-    let window = place.shell("ana");
-    window.start(&format!("papo --server {}", relay.address));
-    window.says("    #team>");
-    for (with, to) in [("#team", "#team"), ("bob", "ana")] {
-        window.line(&format!("/to {with}"));
-        window.says(&format!("{with:>9}>"));
-        // So nothing asked before is answered behind the gate.
-        window.sends("one");
-        bob.until("MSG ");
-        relay.hold();
-        window.line("two");
-        let id = id(&bob.until("MSG ").pop().unwrap());
-        bob.say(&format!("READ {id}"));
-        bob.send(to, "seen");
-        window.says("bob: seen");
-        relay.release();
-        window.says("read you: two");
-    }
 }
 
 #[test]

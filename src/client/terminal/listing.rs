@@ -1,0 +1,36 @@
+//! The list of conversations that was asked for: events that come before it may be newer than it is.
+
+use std::collections::BTreeMap;
+
+/// What is on its way, and what came since it was asked for.
+#[derive(Default)]
+pub struct Listing {
+    /// Lists that were asked for and have not come.
+    pub on_their_way: usize,
+    /// One more is to be asked for once they have: they may not know of something.
+    pub is_wanted: bool,
+    /// Entries by others that came meanwhile, of each conversation.
+    pub later: BTreeMap<String, Vec<u64>>,
+}
+
+impl Listing {
+    /// An entry by somebody else has come.
+    pub fn note(&mut self, name: &str, id: u64) {
+        if self.on_their_way > 0 {
+            self.later.entry(name.to_owned()).or_default().push(id);
+        }
+    }
+
+    /// How many of a conversation are newer than the last entry that the list has of it.
+    pub fn later_than(&self, name: &str, last: u64) -> u64 {
+        let ids = self.later.get(name).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter(|id| **id > last).count() as u64
+    }
+
+    /// A list has come.
+    pub fn came(&mut self) {
+        if self.on_their_way == 0 {
+            self.later.clear();
+        }
+    }
+}
