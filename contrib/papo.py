@@ -161,7 +161,7 @@ class Link:
         if "\n" in line:
             raise ValueError("a command is one line")
         self.writer.write(line.encode() + b"\n")
-        await self.writer.drain()
+        await asyncio.wait_for(self.writer.drain(), ANSWER)
 
     async def line(self, seconds=ANSWER):
         line = await asyncio.wait_for(self.reader.readline(), seconds)
@@ -198,7 +198,7 @@ class Bot:
         self.handle = handle or given("PAPO_AS", "the account")
         self.secret = secret or given("PAPO_SECRET", "its password or a token")
         self._desk, self._lock = None, asyncio.Lock()
-        self._feed = self._last = self._task = None
+        self._feed = self._last = self._task = self._waiting = None
         self._closed = False  # Before Python 3.12 wait_for may swallow a cancellation.
         self._newest = 0  # The highest id passed on.
         self._queue = asyncio.Queue(100)
@@ -222,8 +222,11 @@ class Bot:
         if self._last:
             await self._mark("READ", self._last)
             self._last = None
-        waiting = asyncio.ensure_future(self._queue.get())
-        await asyncio.wait({waiting, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        # One that was cancelled here may be given the next message, which must not get lost.
+        if not self._waiting:
+            self._waiting = asyncio.ensure_future(self._queue.get())
+        await asyncio.wait({self._waiting, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        waiting, self._waiting = self._waiting, None
         if not waiting.done():
             waiting.cancel()
             self._task.result()

@@ -174,9 +174,9 @@ papo_get() (
     part=''
     trap 'rm -rf "$here" ${part:+"$part"}' EXIT
     trap 'exit 143' HUP INT TERM
-    # Without a limit: how large it is shows when it has come. It is cat that says if a disk is full:
-    # nc does not, nor busybox's base64.
-    printf '%s\nGET %s\nQUIT\n' "$login" "$1" | papo_nc | cat >"$here/reply" || {
+    # How large it is shows when it has come, so there is time for the largest, 16 MiB. It is cat that
+    # says if a disk is full: nc does not, nor busybox's base64.
+    printf '%s\nGET %s\nQUIT\n' "$login" "$1" | papo_nc $((${PAPO_TIMEOUT:-20} + 340)) | cat >"$here/reply" || {
         printf 'papo_get: the reply could not be kept in %s\n' "${TMPDIR:-/tmp}" >&2 && exit 2
     }
     sed '/^DATA /d' "$here/reply" | papo_answer GET >/dev/null || exit

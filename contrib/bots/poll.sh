@@ -47,7 +47,8 @@ papo_receive | while IFS=' ' read -r _ _ _ _ to _ body; do
     case $body in
     '!poll '*)
         if text=$(question "$(papo_unescape "${body#* }")"); then
-            papo_send "$to" "$text" >"$poll" || :
+            # What is not sent takes no poll's place.
+            if papo_send "$to" "$text" >"$folder/.new"; then mv "$folder/.new" "$poll"; fi
         else
             papo_send "$to" 'try: !poll Where do we eat? / fish / pizza' >/dev/null || :
         fi

@@ -21,7 +21,7 @@ say_what_is_due() {
         status=0
         papo_unescape "$body" | papo_once "remind-${file##*.}" "$there" >/dev/null || status=$?
         # If the server cannot be reached, it is sent later; if it is refused, never.
-        if [ "$status" -lt 3 ]; then rm "$file"; else sleep 10 && return; fi
+        if [ "$status" -lt 3 ]; then rm -f "$file"; else sleep 10 && return; fi
     done
 }
 

@@ -88,9 +88,11 @@ impl<'a> Caller<'a> {
         let began = Instant::now();
         match connection.ask(command, time).await {
             Err(lost @ (Failure::Lost(_) | Failure::Busy(_))) => {
-                // How long one was silent says nothing of the others.
+                // How long one was silent says nothing of the others, and one that has closed the
+                // connection was there until then.
                 let has_others = self.account.server.addresses.iter().len() > 1;
-                let began = if has_others { Instant::now() } else { began };
+                let has_closed = began.elapsed() < time;
+                let began = if has_others || has_closed { Instant::now() } else { began };
                 self.outage.after(lost, began).await?;
                 Ok(None)
             }

@@ -344,6 +344,35 @@ fn papo_py_reacts_edits_and_deletes() {
 }
 
 #[test]
+#[ignore = "needs python3"]
+fn papo_py_may_stop_waiting_for_a_message() {
+    let place = Place::new();
+    drop(place.papod.register("echo"));
+    let waiting = r#"
+import asyncio, papo
+async def main():
+    async with papo.Bot() as bot:
+        for _ in range(3):
+            try:
+                await asyncio.wait_for(bot.__anext__(), 0.01)
+            except asyncio.TimeoutError:
+                print("not yet", flush=True)
+        async for m in bot:
+            print(m.text, flush=True)
+asyncio.run(main())
+"#;
+    let mut command = place.command("python3", "echo");
+    command.args(["-B", "-c", waiting]).env("PYTHONPATH", contrib(""));
+    let bot = Running::start(&mut command);
+    assert_eq!([bot.line(), bot.line(), bot.line()], ["not yet"; 3]);
+    let mut alice = place.papod.login("alice").0;
+    for n in 0..5 {
+        alice.send("echo", &format!("n{n}"));
+    }
+    assert_eq!((0..5).map(|_| bot.line()).collect::<Vec<_>>(), ["n0", "n1", "n2", "n3", "n4"]);
+}
+
+#[test]
 #[ignore = "needs bash"]
 fn the_bot_for_bash_answers_each_message_once() {
     let start = |place: &Place, server: SocketAddr| {
