@@ -162,7 +162,8 @@ papo_file() (
 )
 
 # papo_get ID PATH: fetches the file of message ID. Nothing is overwritten; - is standard output. The
-# file has its name only once it is whole. Status 2 if it cannot be written. It needs `base64`.
+# file has its name only once it is whole. Status 2 if it cannot be written; 3 after PAPO_TIMEOUT and
+# 340 seconds, so raise that for one larger than 16 MiB on a slow line. It needs `base64`.
 papo_get() (
     if [ -z "${2-}" ] || ! papo_is_id "$1"; then echo 'papo_get: ID PATH' >&2 && exit 2; fi
     if [ "$2" != - ] && { [ -e "$2" ] || [ -L "$2" ]; }; then
@@ -174,8 +175,8 @@ papo_get() (
     part=''
     trap 'rm -rf "$here" ${part:+"$part"}' EXIT
     trap 'exit 143' HUP INT TERM
-    # How large it is shows when it has come, so there is time for the largest, 16 MiB. It is cat that
-    # says if a disk is full: nc does not, nor busybox's base64.
+    # How large it is shows when it has come. It is cat that says if a disk is full: nc does not, nor
+    # busybox's base64.
     printf '%s\nGET %s\nQUIT\n' "$login" "$1" | papo_nc $((${PAPO_TIMEOUT:-20} + 340)) | cat >"$here/reply" || {
         printf 'papo_get: the reply could not be kept in %s\n' "${TMPDIR:-/tmp}" >&2 && exit 2
     }
