@@ -6,12 +6,13 @@ use super::relay::Relay;
 use super::window::Window;
 use crate::process::id;
 
-/// A terminal of ana's behind a relay, where the prompt is that of bob.
-fn behind(place: &Place) -> (Relay, Window) {
+/// A terminal of ana's behind a relay, where the prompt is that of bob. It says this at its start. All
+/// that it has asked by then is answered.
+fn behind(place: &Place, start: &str) -> (Relay, Window) {
     let relay = Relay::start(place.address);
     let window = place.shell("ana");
     window.start(&format!("papo --server {}", relay.address));
-    window.says("/help has the rest");
+    window.says(start);
     window.line("/to bob");
     window.sends("hello");
     (relay, window)
@@ -22,9 +23,9 @@ fn behind(place: &Place) -> (Relay, Window) {
 fn what_is_read_before_it_is_known_to_be_sent_is_read() {
     let place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");
-    let (relay, window) = behind(&place);
     bob.say("GROUP NEW team ana");
     bob.until("OK GROUP ");
+    let (relay, window) = behind(&place, "    #team>");
     for (with, to) in [("#team", "#team"), ("bob", "ana")] {
         window.line(&format!("/to {with}"));
         window.says(&format!("{with:>9}>"));
@@ -48,7 +49,7 @@ fn what_is_read_before_it_is_known_to_be_sent_is_read() {
 fn what_is_deleted_before_it_is_found_is_gone() {
     let place = Place::with(&["ana", "bob", "cid"]);
     let (mut bob, mut cid) = (place.client("bob"), place.client("cid"));
-    let (relay, window) = behind(&place);
+    let (relay, window) = behind(&place, "/help has the rest");
     let secret = bob.send("ana", "a secret of bob");
     bob.say(&format!("EDIT {secret} a secret of bob, edited"));
     let other = cid.send("ana", "a secret of cid");
@@ -88,7 +89,7 @@ fn what_is_unread_is_counted_whichever_comes_first() {
     let place = Place::with(&["ana", "bob", "cid"]);
     let mut cid = place.client("cid");
     let mut phone = place.papod().login_quietly("ana");
-    let (relay, window) = behind(&place);
+    let (relay, window) = behind(&place, "/help has the rest");
     // The list comes later than what it does not know of.
     relay.hold();
     window.line("/chats");
@@ -117,7 +118,7 @@ fn what_another_device_says_meanwhile_has_its_ticks_and_reactions() {
     let place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");
     let mut phone = place.papod().login_quietly("ana");
-    let (relay, window) = behind(&place);
+    let (relay, window) = behind(&place, "/help has the rest");
     relay.hold();
     window.line("one");
     while !bob.until("MSG ").pop().unwrap().ends_with(" one") {}
