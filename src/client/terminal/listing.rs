@@ -10,7 +10,7 @@ pub struct Listing {
     /// One more is to be asked for once they have: they may not know of something.
     pub is_wanted: bool,
     /// Entries by others that came meanwhile, of each conversation.
-    pub later: BTreeMap<String, Vec<u64>>,
+    later: BTreeMap<String, Vec<u64>>,
 }
 
 impl Listing {
@@ -32,5 +32,32 @@ impl Listing {
         if self.on_their_way == 0 {
             self.later.clear();
         }
+    }
+
+    /// The ids mean other entries now.
+    pub fn forget(&mut self) {
+        self.later.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_after_the_list_was_made_is_counted_until_the_last_list_has_come() {
+        let mut listing = Listing::default();
+        listing.note("bob", 1);
+        listing.on_their_way = 2;
+        for (name, id) in [("bob", 2), ("cid", 3), ("bob", 4)] {
+            listing.note(name, id);
+        }
+        assert_eq!(["bob", "cid", "dora"].map(|name| listing.later_than(name, 2)), [1, 1, 0]);
+        listing.on_their_way = 1;
+        listing.came();
+        assert_eq!(listing.later_than("bob", 0), 2);
+        listing.on_their_way = 0;
+        listing.came();
+        assert_eq!(listing.later_than("bob", 0), 0);
     }
 }

@@ -115,7 +115,10 @@ impl Screen {
             _ => false,
         });
         // That it was deleted is no text of it.
-        let is_meant = |it: &ScreenItem| matches!(it, ScreenItem::About(about) if about.id == id && !about.is_deletion);
+        let is_meant = |item: &ScreenItem| match item {
+            ScreenItem::About(about) => about.id == id && !about.is_deletion,
+            _ => false,
+        };
         text + &self.drop_all(is_meant, room)
     }
 

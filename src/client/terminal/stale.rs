@@ -28,7 +28,7 @@ pub struct Stale {
     /// rows that are asked for after them are not: commands are answered in their order.
     pub loads: usize,
     /// Messages that were edited or deleted meanwhile, and their conversations.
-    pub(super) changed: BTreeMap<u64, String>,
+    changed: BTreeMap<u64, String>,
 }
 
 impl Stale {
@@ -66,9 +66,15 @@ impl Stale {
         if self.loads == 0 { std::mem::take(&mut self.changed) } else { BTreeMap::new() }
     }
 
-    /// Another conversation is shown, or the ids mean other messages now.
+    /// Another conversation is shown.
     pub fn clear(&mut self) {
         self.messages.clear();
+    }
+
+    /// The ids mean other messages now.
+    pub fn forget(&mut self) {
+        self.messages.clear();
+        self.changed.clear();
     }
 }
 
@@ -98,5 +104,18 @@ mod tests {
         assert_eq!(all.next(), Some(stale(3, "+1")));
         all.answered();
         assert_eq!(all.next(), None);
+    }
+
+    #[test]
+    fn what_changes_while_texts_are_on_their_way_is_asked_for_once_they_have_come() {
+        let mut all = Stale::default();
+        all.note(1, "bob");
+        all.loads = 2;
+        [2, 3, 2].iter().for_each(|id| all.note(*id, "bob"));
+        all.loads = 1;
+        assert!(all.take_changed().is_empty());
+        all.loads = 0;
+        assert_eq!(all.take_changed().into_keys().collect::<Vec<_>>(), [2, 3]);
+        assert!(all.take_changed().is_empty());
     }
 }

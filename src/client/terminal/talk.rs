@@ -399,9 +399,8 @@ impl Talk {
         self.due_acks.clear();
         self.sent.clear();
         self.held.clear();
-        self.stale.clear();
-        self.stale.changed.clear();
-        self.listing.later.clear();
+        self.stale.forget();
+        self.listing.forget();
         self.noticed.clear();
         self.gallery.retain(|_| false);
         for chat in self.chats.all_mut() {
