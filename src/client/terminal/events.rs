@@ -106,7 +106,7 @@ impl Talk {
         if is_current && !self.screen.has(id) {
             let item = ScreenItem::entry(entry, &self.me, &self.zone);
             // One of the user's that was held stands where it belongs, and may have been read.
-            match self.screen.newest_heard().is_some_and(|newest| newest > id) {
+            match self.screen.has_later(id) {
                 true if self.screen.is_at_end() => {
                     let room = self.keyboard.room();
                     self.keyboard.print(self.screen.merge(vec![item], room));

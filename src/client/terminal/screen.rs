@@ -211,6 +211,11 @@ impl Screen {
         self.items.iter().rev().any(|item| item.id() == Some(id))
     }
 
+    /// Whether an entry with a higher id is among the items.
+    pub fn has_later(&self, id: u64) -> bool {
+        self.items.iter().any(|item| item.id() > Some(id))
+    }
+
     /// Items newer than an id, and those without one.
     pub fn later_than(&self, last: u64) -> Vec<ScreenItem> {
         let is_later = |item: &&ScreenItem| item.id().is_none_or(|id| id > last);

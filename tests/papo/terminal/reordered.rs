@@ -115,8 +115,8 @@ fn what_is_unread_is_counted_whichever_comes_first() {
 #[test]
 #[ignore = "needs tmux"]
 fn what_another_device_says_meanwhile_has_its_ticks_and_reactions() {
-    let place = Place::with(&["ana", "bob"]);
-    let mut bob = place.client("bob");
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let (mut bob, mut cid) = (place.client("bob"), place.client("cid"));
     let mut phone = place.papod().login_quietly("ana");
     let (relay, window) = behind(&place, "/help has the rest");
     relay.hold();
@@ -127,9 +127,12 @@ fn what_another_device_says_meanwhile_has_its_ticks_and_reactions() {
     bob.say(&format!("REACT {said} ok"));
     bob.say(&format!("READ {said}"));
     bob.until("OK READ ");
-    bob.send("ana", "seen");
-    window.says("bob: seen");
+    cid.send("ana", "seen");
+    window.says("cid: seen");
+    // It is said when the answer to the first has come.
+    window.line("two");
     relay.release();
-    window.says("read you: one");
-    window.says("HH:MM read you: from the phone\n           ok 1\nHH:MM      bob: seen\n");
+    window.says(
+        "HH:MM read you: one\nHH:MM read you: from the phone\n           ok 1\nHH:MM ✓    you: two\n",
+    );
 }
