@@ -24,6 +24,15 @@ impl Screen {
             said.id = id;
             said.tick = if id.is_some() { Tick::Sent } else { Tick::Refused };
         }
+        // What others said before it may have come while it was on its way.
+        let is_before = |item: &ScreenItem| item.id().is_some() && item.id() < id;
+        if let Some(last) = self.items.iter().rposition(is_before).filter(|last| *last > n)
+            && self.is_at_end()
+        {
+            let item = self.items.remove(n);
+            self.items.insert(last, item);
+            return self.draw_newest(room);
+        }
         if !is_as_before {
             return self.draw(self.end);
         }

@@ -129,10 +129,13 @@ fn what_another_device_says_meanwhile_has_its_ticks_and_reactions() {
     bob.until("OK READ ");
     cid.send("ana", "seen");
     window.says("cid: seen");
-    // It is said when the answer to the first has come.
+    // It is said when the answer to the first has come, and bob's before it.
     window.line("two");
+    window.says("…    you: two");
+    bob.send("ana", "before");
+    window.says("bob: before");
     relay.release();
     window.says(
-        "HH:MM read you: one\nHH:MM read you: from the phone\n           ok 1\nHH:MM ✓    you: two\n",
+        "HH:MM read you: one\nHH:MM read you: from the phone\n           ok 1\nHH:MM      bob: before\nHH:MM ✓    you: two\n",
     );
 }
