@@ -14,7 +14,7 @@ impl Talk {
             chat.set_unread(0);
             chat.read = newest;
             self.acknowledge(&name, newest, true);
-            self.listing.is_wanted |= self.listing.on_their_way > 0;
+            self.pending_list.doubt();
         }
     }
 

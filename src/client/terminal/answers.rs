@@ -1,7 +1,7 @@
 //! Handles answers to commands.
 
 use super::columns::cut;
-use super::item::ScreenItem;
+use super::item::{AboutKind, ScreenItem};
 use super::jobs::{Purpose, Ticks};
 use super::known::size;
 use super::later;
@@ -318,7 +318,7 @@ impl Talk {
         // Rows of `MARKS` have texts of one message.
         let mark = reply.rows.first().and_then(|row| EntryLine::parse(row));
         match mark.and_then(|mark| mark.entry.tags.as_ref()?.re) {
-            Some(about) => self.show_about(about.number(), text, false),
+            Some(about) => self.show_about(about.number(), text, AboutKind::Texts),
             None => self.remark(&text),
         }
     }

@@ -5,7 +5,7 @@
 //! say what it replaces, so the message's row is fetched, which has the counts.
 
 use super::columns::cut;
-use super::item::{AboutMessage, ScreenItem};
+use super::item::{AboutKind, AboutMessage, ScreenItem};
 use super::jobs::Purpose;
 use super::known::size;
 use super::notices::{self, Noticed};
@@ -68,7 +68,7 @@ impl Talk {
         self.keyboard.print(self.screen.found_again(about, body, room));
         if self.current.as_deref() == Some(name) {
             let quote = format!("{}: {body}", self.called(mark.from.as_str()));
-            self.change(about, &quote, false, |said| said.change(id, body));
+            self.change(about, &quote, AboutKind::Texts, |said| said.change(id, body));
         }
     }
 
@@ -90,13 +90,13 @@ impl Talk {
         self.keyboard.print(self.screen.forget(about, room));
         if self.current.as_deref() == Some(name) {
             let quote = format!("{}: (deleted)", self.called(author));
-            self.change(about, &quote, true, Said::delete);
+            self.change(about, &quote, AboutKind::Deletion, Said::delete);
         }
     }
 
     /// Changes a message of the current conversation. If it is not on the screen a remark says so,
     /// with `quote`, its author and its text.
-    fn change(&mut self, id: u64, quote: &str, is_deletion: bool, change: impl FnOnce(&mut Said)) {
+    fn change(&mut self, id: u64, quote: &str, kind: AboutKind, change: impl FnOnce(&mut Said)) {
         let room = self.keyboard.room();
         let (is_known, is_shown) = match self.screen.change(id, change, room) {
             Some((text, is_shown)) => {
@@ -116,15 +116,15 @@ impl Talk {
         }
         if is_told {
             let text = cut(&format!("✎ {quote}"), size().columns.saturating_sub(8));
-            self.show_about(id, format!("{INDENT}{text}"), is_deletion);
+            self.show_about(id, format!("{INDENT}{text}"), kind);
         }
     }
 
     /// Shows a remark with texts of a message.
-    pub(super) fn show_about(&mut self, id: u64, text: String, is_deletion: bool) {
+    pub(super) fn show_about(&mut self, id: u64, text: String, kind: AboutKind) {
         if !self.screen.ends_with(&text) {
             let due = self.screen.due_of(id);
-            let about = AboutMessage { id, due, text, is_reaction: false, is_deletion };
+            let about = AboutMessage { id, due, text, kind };
             self.add(ScreenItem::About(about));
         }
     }
@@ -209,8 +209,8 @@ impl Talk {
             let place = group.map(|group| format!(" in {group}")).unwrap_or_default();
             let text = format!("{} {from}{place}: “{}", cut(word, 32), said.body);
             let text = format!("{INDENT}{}”", cut(&text, size().columns.saturating_sub(9)));
-            let (is_reaction, is_deletion) = (true, false);
-            let about = AboutMessage { id: *id, due: said.due, text, is_reaction, is_deletion };
+            let kind = AboutKind::Reaction;
+            let about = AboutMessage { id: *id, due: said.due, text, kind };
             self.keyboard.print(self.screen.reacted(about, room));
         }
         self.refresh_next();

@@ -70,7 +70,7 @@ impl Talk {
             let name = to.to_string();
             let is_current = self.current.as_ref() == Some(&name);
             let last = last.number();
-            let later = self.listing.later_than(&name, last);
+            let later = self.pending_list.later_than(&name, last);
             let chat = self.chat(&name);
             chat.flags = ListedFlags::default();
             if later == 0 {
@@ -83,7 +83,7 @@ impl Talk {
                 chat.set_unread(unread.unsigned_abs() + later);
             }
         }
-        self.listing.came();
+        self.pending_list.came();
         let Some(is_all) = wanted else {
             self.seek_calls();
             if self.current.is_none() {
@@ -102,8 +102,8 @@ impl Talk {
 
     /// Asks for the list, if it is wanted and none is on its way.
     pub(super) fn list_again(&mut self) {
-        let may_ask = self.is_live && self.listing.on_their_way == 0;
-        if may_ask && std::mem::take(&mut self.listing.is_wanted) {
+        let may_ask = self.is_live && self.pending_list.on_their_way == 0;
+        if may_ask && std::mem::take(&mut self.pending_list.is_wanted) {
             self.ask("CHATS".to_owned(), Purpose::Chats(None));
         }
     }

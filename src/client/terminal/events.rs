@@ -99,7 +99,7 @@ impl Talk {
             if id > chat.counted.max(chat.read) {
                 chat.counted = id;
                 chat.set_unread(chat.unread + 1);
-                self.listing.note(&name, id);
+                self.pending_list.note(&name, id);
             }
             self.keyboard.names([entry.from.to_string()]);
         }
@@ -214,10 +214,10 @@ impl Talk {
                 match (is_current, id >= chat.newest) {
                     (false, true) => chat.set_unread(0),
                     // What came after it may be the user's own, or be read, too.
-                    (false, false) if chat.unread > 0 => self.listing.is_wanted = true,
+                    (false, false) if chat.unread > 0 => self.pending_list.is_wanted = true,
                     _ => {}
                 }
-                self.listing.is_wanted |= self.listing.on_their_way > 0;
+                self.pending_list.doubt();
                 self.list_again();
             }
             return;

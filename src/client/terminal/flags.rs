@@ -72,7 +72,7 @@ impl Talk {
         if let Some(chat) = self.chats.known_mut(&to.to_string()) {
             chat.flags.set_at(mark.time, flag, value);
             // A list that is on its way may be older.
-            self.listing.is_wanted |= self.listing.on_their_way > 0;
+            self.pending_list.doubt();
         }
     }
 

@@ -33,9 +33,18 @@ pub struct AboutMessage {
     /// When the message vanishes.
     pub due: Option<Timestamp>,
     pub text: String,
-    pub is_reaction: bool,
-    /// It says no more than that the message was deleted.
-    pub is_deletion: bool,
+    pub kind: AboutKind,
+}
+
+/// What a remark about a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AboutKind {
+    /// Texts of it.
+    Texts,
+    /// How somebody has reacted to it.
+    Reaction,
+    /// No more than that it was deleted.
+    Deletion,
 }
 
 /// A message as a search shows it, on one line.

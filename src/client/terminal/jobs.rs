@@ -110,6 +110,11 @@ impl Purpose {
         matches!(self, Open(_) | Older(_) | Missed(_) | Last(..) | Search(_) | Show | ShowOr(_))
     }
 
+    /// Whether the answer is the list of conversations.
+    pub fn is_list(&self) -> bool {
+        matches!(self, Purpose::Chats(_))
+    }
+
     /// Whether the user has done something to a message that would be lost if it were not carried
     /// out.
     pub fn is_done_to_a_message(&self) -> bool {

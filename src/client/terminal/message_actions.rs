@@ -3,6 +3,7 @@
 use jiff::Zoned;
 
 use super::columns::cut;
+use super::item::AboutKind;
 use super::jobs::Purpose;
 use super::known::size;
 use super::later;
@@ -51,7 +52,7 @@ impl Talk {
                 let text = format!(
                     "      delete “{text}” for everyone? Enter deletes it, Ctrl-C keeps it"
                 );
-                self.show_about(id, text, false);
+                self.show_about(id, text, AboutKind::Texts);
                 self.picked.deleting = Some(id);
             }
             MessageCommand::React(choice, word) => {

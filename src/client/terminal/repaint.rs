@@ -5,7 +5,7 @@
 //! screen is redrawn.
 
 use super::columns::cut;
-use super::item::{AboutMessage, ScreenItem};
+use super::item::{AboutKind, AboutMessage, ScreenItem};
 use super::pages::LineRef;
 use super::said::Said;
 use super::screen::{Room, Screen, own};
@@ -66,8 +66,8 @@ impl Screen {
         {
             let text = cut(&said.body, self.size.columns.saturating_sub(16).min(50));
             let text = format!("      {:<4} “{text}”", tick.sign());
-            let (is_reaction, is_deletion) = (false, false);
-            let about = AboutMessage { id, due: said.due, text, is_reaction, is_deletion };
+            let kind = AboutKind::Texts;
+            let about = AboutMessage { id, due: said.due, text, kind };
             out.push_str(&self.add(ScreenItem::About(about), room));
         }
         out
@@ -125,7 +125,7 @@ impl Screen {
         });
         // That it was deleted is no text of it.
         let is_meant = |item: &ScreenItem| match item {
-            ScreenItem::About(about) => about.id == id && !about.is_deletion,
+            ScreenItem::About(about) => about.id == id && about.kind != AboutKind::Deletion,
             _ => false,
         };
         text + &self.drop_all(is_meant, room)
@@ -218,7 +218,9 @@ impl Screen {
     /// message, if that is the last item.
     pub fn reacted(&mut self, about: AboutMessage, room: Room) -> String {
         match self.items.last_mut() {
-            Some(ScreenItem::About(last)) if last.is_reaction && last.id == about.id => {
+            Some(ScreenItem::About(last))
+                if last.kind == AboutKind::Reaction && last.id == about.id =>
+            {
                 *last = about;
                 let last = self.items.len() - 1;
                 if !self.meet(room) {

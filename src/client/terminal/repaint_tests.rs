@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
-use super::item::{AboutMessage, ScreenItem};
+use super::item::{AboutKind, AboutMessage, ScreenItem};
 use super::said::Said;
 use super::screen_tests::{Paper, ROOM};
 use super::style::Tick;
@@ -156,7 +156,7 @@ fn numbers_are_counted_from_below_and_stay_with_their_messages() {
 /// A remark about a reaction.
 fn remark(id: u64, text: &str) -> AboutMessage {
     let text = format!("      {text}");
-    AboutMessage { id, due: None, text, is_reaction: true, is_deletion: false }
+    AboutMessage { id, due: None, text, kind: AboutKind::Reaction }
 }
 
 #[test]

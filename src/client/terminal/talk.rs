@@ -16,9 +16,9 @@ use super::gallery::Gallery;
 use super::item::ScreenItem;
 use super::jobs::{News, PendingCommand, Purpose};
 use super::known::Typed;
-use super::listing::Listing;
 use super::notices::{self, Noticed};
 use super::passwd::{Passwd, PasswdStep};
+use super::pending_list::PendingList;
 use super::picked::Picked;
 use super::said::Said;
 use super::screen::Screen;
@@ -120,7 +120,7 @@ pub struct Talk {
     waited_for: usize,
     /// The first of the commands has taken more than a second.
     is_slow: bool,
-    pub(super) listing: Listing,
+    pub(super) pending_list: PendingList,
 }
 
 impl Talk {
@@ -169,7 +169,7 @@ impl Talk {
             is_acking: false,
             waited_for: 0,
             is_slow: false,
-            listing: Listing::default(),
+            pending_list: PendingList::default(),
         }
     }
 
@@ -205,7 +205,7 @@ impl Talk {
                 }
                 self.waited_for -= usize::from(purpose.is_waited_for());
                 self.stale.loads -= usize::from(purpose.is_load());
-                self.listing.on_their_way -= usize::from(matches!(purpose, Purpose::Chats(_)));
+                self.pending_list.on_their_way -= usize::from(purpose.is_list());
                 if purpose.is_done_to_a_message() {
                     self.confirmed_one();
                 }
@@ -400,7 +400,7 @@ impl Talk {
         self.sent.clear();
         self.held.clear();
         self.stale.forget();
-        self.listing.forget();
+        self.pending_list.forget();
         self.noticed.clear();
         self.gallery.retain(|_| false);
         for chat in self.chats.all_mut() {
@@ -441,7 +441,7 @@ impl Talk {
             }
         }
         self.stale.loads += usize::from(purpose.is_load());
-        self.listing.on_their_way += usize::from(matches!(purpose, Purpose::Chats(_)));
+        self.pending_list.on_their_way += usize::from(purpose.is_list());
         if purpose.is_done_to_a_message() {
             self.unconfirmed += 1;
             self.keyboard.may_leave(false);

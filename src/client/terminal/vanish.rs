@@ -152,7 +152,7 @@ mod tests {
     use jiff::SignedDuration;
     use jiff::tz::TimeZone;
 
-    use super::super::item::{AboutMessage, FoundMessage};
+    use super::super::item::{AboutKind, AboutMessage, FoundMessage};
     use super::super::screen_tests::{Paper, ROOM};
     use super::*;
     use crate::name::Handle;
@@ -239,8 +239,8 @@ mod tests {
         let due = Timestamp::now() + SignedDuration::from_secs(30);
         for (id, due) in [(1, None), (2, None), (3, Some(due))] {
             let text = format!("      ✎ bob: number {id}");
-            let (is_reaction, is_deletion) = (false, false);
-            let about = AboutMessage { id, due, text, is_reaction, is_deletion };
+            let kind = AboutKind::Texts;
+            let about = AboutMessage { id, due, text, kind };
             let text = paper.screen.add(ScreenItem::About(about), ROOM);
             paper.print(&text);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// What is on its way, and what came since it was asked for.
 #[derive(Default)]
-pub struct Listing {
+pub struct PendingList {
     /// Lists that were asked for and have not come.
     pub on_their_way: usize,
     /// One more is to be asked for once they have: they may not know of something.
@@ -13,7 +13,12 @@ pub struct Listing {
     later: BTreeMap<String, Vec<u64>>,
 }
 
-impl Listing {
+impl PendingList {
+    /// Something has changed that a list on its way may not know of.
+    pub fn doubt(&mut self) {
+        self.is_wanted |= self.on_their_way > 0;
+    }
+
     /// An entry by somebody else has come.
     pub fn note(&mut self, name: &str, id: u64) {
         if self.on_their_way > 0 {
@@ -46,18 +51,18 @@ mod tests {
 
     #[test]
     fn what_came_after_the_list_was_made_is_counted_until_the_last_list_has_come() {
-        let mut listing = Listing::default();
-        listing.note("bob", 1);
-        listing.on_their_way = 2;
+        let mut list = PendingList::default();
+        list.note("bob", 1);
+        list.on_their_way = 2;
         for (name, id) in [("bob", 2), ("cid", 3), ("bob", 4)] {
-            listing.note(name, id);
+            list.note(name, id);
         }
-        assert_eq!(["bob", "cid", "dora"].map(|name| listing.later_than(name, 2)), [1, 1, 0]);
-        listing.on_their_way = 1;
-        listing.came();
-        assert_eq!(listing.later_than("bob", 0), 2);
-        listing.on_their_way = 0;
-        listing.came();
-        assert_eq!(listing.later_than("bob", 0), 0);
+        assert_eq!(["bob", "cid", "dora"].map(|name| list.later_than(name, 2)), [1, 1, 0]);
+        list.on_their_way = 1;
+        list.came();
+        assert_eq!(list.later_than("bob", 0), 2);
+        list.on_their_way = 0;
+        list.came();
+        assert_eq!(list.later_than("bob", 0), 0);
     }
 }
